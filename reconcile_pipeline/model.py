@@ -1,0 +1,87 @@
+"""The words every room shares: findings, decisions, states, and the one error people read.
+
+Add here only what two rooms need and what imports nothing of ours. No I/O, no Dagster, no SQL.
+"""
+
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """Why something could not be done; each asks for a different person or a different fix."""
+
+    CREDENTIALS = "credentials"
+    PERMISSION = "permission"
+    RATE_LIMIT = "rate_limit"
+    SHAPE = "shape"
+    INCOMPLETE = "incomplete"
+    UNREACHABLE = "unreachable"
+    SETTINGS = "settings"
+    INPUT = "input"
+
+
+class Role(StrEnum):
+    """Which side of the comparison a system speaks for."""
+
+    PSA = "psa"
+    VENDOR = "vendor"
+
+
+class Finding(StrEnum):
+    """What the system saw when it compared the two sides of one card."""
+
+    MATCH = "match"
+    UNDER_BILLED = "under_billed"
+    OVER_BILLED = "over_billed"
+    NEW_REVENUE = "new_revenue"
+    NO_VENDOR_FIGURE = "no_vendor_figure"
+    NOT_CONNECTED = "not_connected"
+    STALE_EVIDENCE = "stale_evidence"
+    INCOMPLETE_EVIDENCE = "incomplete_evidence"
+
+
+class Decision(StrEnum):
+    """What a person said about one card; the words users of Gradient Reconcile know."""
+
+    APPROVE = "approve"
+    RECONCILE = "reconcile"
+    NO_CHANGE = "no_change"
+    DISMISS = "dismiss"
+    EXCLUDE = "exclude"
+
+
+class PullState(StrEnum):
+    """How a pull ended. Only `complete` (or a `quarantined` one a person accepted) is evidence."""
+
+    COMPLETE = "complete"
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+
+
+class PipelineError(Exception):
+    """Something a person has to know: one clear sentence, and the next step in another.
+
+    Never carries a secret, a query string or a whole response body.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        next_step: str,
+        category: Category,
+        system: str | None = None,
+        is_transient: bool = False,
+        wait_seconds: float | None = None,
+    ) -> None:
+        """Keep the parts apart so that screens and checks can show each in its place."""
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+        self.category = category
+        self.system = system
+        self.is_transient = is_transient
+        self.wait_seconds = wait_seconds
+
+    def __str__(self) -> str:
+        """Read as the sentence and what to do about it."""
+        return f"{self.message} {self.next_step}".strip()

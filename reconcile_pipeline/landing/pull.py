@@ -1,0 +1,227 @@
+"""Pull one system, or all of them at once; every attempt ends in a manifest.
+
+A pull is prepared in a hidden folder and gets its name in one rename when its manifest is
+written: a killed pull leaves nothing that anybody reads. One system's failure never touches
+another's pull.
+"""
+
+import asyncio
+import fcntl
+import logging
+import shutil
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from reconcile_pipeline.http import ApiClient
+from reconcile_pipeline.landing.completeness import ListChangedError
+from reconcile_pipeline.landing.guards import Limits, shrinkage
+from reconcile_pipeline.landing.manifest import (
+    FILE_NAME,
+    Manifest,
+    StreamResult,
+    pull_id_for,
+    read_manifests,
+)
+from reconcile_pipeline.landing.pages import sync_folder
+from reconcile_pipeline.landing.streams import Clock, StreamReader, write_document, write_rows
+from reconcile_pipeline.model import Category, PipelineError, PullState
+from reconcile_pipeline.systems.base import Account, Record, System
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pull:
+    """What to pull, for which period, and into which folder."""
+
+    system: System
+    account: Account
+    landing: Path
+    period: str
+    is_grace: bool
+    on: date
+    """The day of the pull in the billing time zone."""
+    now: Clock
+    limits: Limits = field(default_factory=Limits)
+    accepted: frozenset[str] = frozenset()
+    """Quarantined pulls a person accepted: they count as complete."""
+
+
+async def pull_all(pulls: Sequence[Pull]) -> AsyncIterator[Manifest]:
+    """Pull all systems concurrently in one event loop; yields each manifest as it is ready."""
+    tasks = [asyncio.create_task(pull_system(pull)) for pull in pulls]
+    for finished in asyncio.as_completed(tasks):
+        yield await finished
+
+
+async def pull_system(pull: Pull) -> Manifest:
+    """Pull one system and leave its manifest, whatever happens on the way."""
+    started_at = pull.now()
+    manifest = Manifest(
+        pull_id=pull_id_for(pull.account.name, started_at),
+        system=pull.account.name,
+        kind=pull.account.kind,
+        role=str(pull.system.role),
+        period=pull.period,
+        is_grace=pull.is_grace,
+        on=pull.on.isoformat(),
+        started_at=started_at,
+        finished_at=started_at,
+        state=PullState.FAILED,
+    )
+    home = pull.landing / pull.period / pull.account.name
+    folder = home / f".{manifest.pull_id}"
+    folder.mkdir(parents=True)
+    try:
+        manifest = await _attempt(pull, manifest, folder)
+    except PipelineError as error:
+        manifest = _failed(manifest, error)
+    except Exception as error:
+        # The border between connectors: a mistake in one must not stop the others.
+        logger.exception("pull of %s failed unexpectedly", pull.account.name)
+        manifest = replace(
+            manifest,
+            reason=f"{pull.system.title}: unexpected {type(error).__name__} while reading.",
+            next_step="Report this with the run's log to the project.",
+            category=Category.SHAPE,
+        )
+    manifest = replace(manifest, finished_at=pull.now())
+    (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    sync_folder(folder)
+    folder.rename(home / manifest.pull_id)
+    sync_folder(home)
+    return manifest
+
+
+async def _attempt(pull: Pull, manifest: Manifest, folder: Path) -> Manifest:
+    """Read every stream; return the manifest as complete, quarantined or failed."""
+    if pull.system.read is not None:
+        results = _read_documents(pull, folder)
+        return _judge(pull, replace(manifest, streams=tuple(results)))
+    if pull.system.client is None:
+        raise TypeError(f"system kind {pull.system.kind} can neither call nor read")
+    problem: PipelineError | None = None
+    fetched: list[StreamResult] = []
+    async with pull.system.client(pull.account) as client:
+        try:
+            fetched = await _read_streams(pull, client, folder)
+        except PipelineError as error:
+            problem = error
+            if pull.system.diagnose is not None:
+                problem = await pull.system.diagnose(client, pull.account, error)
+    stats = client.stats
+    manifest = replace(
+        manifest,
+        calls=stats.calls,
+        retries=stats.retries,
+        throttled_seconds=round(stats.throttled_seconds, 3),
+    )
+    if problem is not None:
+        return _failed(manifest, problem)
+    return _judge(pull, replace(manifest, streams=tuple(fetched)))
+
+
+def _failed(manifest: Manifest, error: PipelineError) -> Manifest:
+    return replace(
+        manifest, reason=error.message, next_step=error.next_step, category=error.category
+    )
+
+
+async def _read_streams(pull: Pull, client: ApiClient, folder: Path) -> list[StreamResult]:
+    title = pull.system.title
+    reader = StreamReader(client, system=pull.account.name, title=title, folder=folder)
+    earlier: dict[str, Sequence[Record]] = {}
+    results = []
+    for stream in pull.system.streams(pull.account, pull.on):
+        if stream.plan is not None:
+            fetched = write_rows(
+                stream,
+                stream.plan(earlier),
+                name=stream.name,
+                system=pull.account.name,
+                title=title,
+                folder=folder,
+                now=pull.now,
+            )
+        else:
+            fetched = await reader.read(stream, earlier)
+        if stream.is_needed_later:
+            earlier[stream.name] = fetched.records
+        results.append(fetched.result)
+    return results
+
+
+def _read_documents(pull: Pull, folder: Path) -> list[StreamResult]:
+    if pull.system.read is None:
+        return []
+    streams = {stream.name: stream for stream in pull.system.streams(pull.account, pull.on)}
+    try:
+        return [
+            write_document(
+                streams[document.stream],
+                document,
+                system=pull.account.name,
+                title=pull.system.title,
+                folder=folder,
+                now=pull.now,
+            ).result
+            for document in pull.system.read(pull.account, pull.on)
+        ]
+    except ListChangedError as change:
+        raise PipelineError(
+            f"{pull.account.name}: the file contradicts itself: {change}.",
+            next_step="Correct the file and pull again.",
+            category=Category.INPUT,
+        ) from change
+
+
+def _judge(pull: Pull, manifest: Manifest) -> Manifest:
+    """Compare with the last complete pull, of this period or of the one before."""
+    shrunk = shrinkage(manifest.streams, _last_complete(pull), pull.limits)
+    if not shrunk:
+        return replace(manifest, state=PullState.COMPLETE)
+    return replace(
+        manifest,
+        state=PullState.QUARANTINED,
+        reason=f"{pull.system.title} shows far less than last time: {'; '.join(shrunk)}.",
+        next_step="If that is right, accept it with: reconcile accept"
+        f' {manifest.pull_id} --reason "…"; otherwise find out what the API user can\'t see.',
+        category=Category.INCOMPLETE,
+    )
+
+
+def _last_complete(pull: Pull) -> Manifest | None:
+    periods = sorted((path.name for path in pull.landing.iterdir() if path.is_dir()), reverse=True)
+    for period in periods:
+        if period > pull.period:
+            continue
+        for manifest in reversed(read_manifests(pull.landing, period)):
+            same = manifest.system == pull.account.name
+            believed = manifest.pull_id in pull.accepted
+            if same and (manifest.state is PullState.COMPLETE or believed):
+                return manifest
+    return None
+
+
+@contextmanager
+def pulling_alone(landing: Path) -> Iterator[None]:
+    """Hold the landing folder's lock; the kernel frees it when this process ends, however.
+
+    Sweeps away what killed pulls left half done.
+    """
+    landing.mkdir(parents=True, exist_ok=True)
+    with (landing / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PipelineError(
+                f"Another pull is writing to {landing} right now.",
+                next_step="Wait until it has finished, then start this one again.",
+                category=Category.INPUT,
+            ) from error
+        for abandoned in landing.glob("*/*/.*"):
+            shutil.rmtree(abandoned)
+        yield

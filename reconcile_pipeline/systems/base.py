@@ -1,0 +1,105 @@
+"""What an external system is to the pipeline: its settings, its client, its streams.
+
+A system module declares; the landing room does the pulling. No Dagster, no disk, no SQL here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal, Protocol
+
+from reconcile_pipeline.http import ApiClient, Paginator, Request
+from reconcile_pipeline.model import Role
+
+Record = dict[str, Any]
+REQUIRED = object()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting of a system, as `reconcile init` writes it and settings check it."""
+
+    name: str
+    help: str
+    kind: Literal["text", "secret", "url", "number", "flag", "list"] = "text"
+    default: object = REQUIRED
+    example: str = ""
+    variable: str = ""
+    """Name of the environment variable that holds a secret, as written to .env.example."""
+
+
+class Account(Protocol):
+    """One configured system: typed reads of its settings; secrets resolve only when asked for."""
+
+    name: str
+    kind: str
+
+    def text(self, name: str) -> str: ...
+    def number(self, name: str) -> float: ...
+    def flag(self, name: str) -> bool: ...
+    def items(self, name: str) -> tuple[str, ...]: ...
+    def secret(self, name: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Child:
+    """One sub-call of a stream, for one parent record (the lines of one agreement)."""
+
+    parent_id: str
+    request: Request
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One list of an API: how it pages, what proves that it is whole, what identifies a record."""
+
+    name: str
+    paginator: Callable[[], Paginator]
+    records: Callable[[Any], list[Record]]
+    request: Request | None = None
+    """The list's first request; None when `children` makes one request per parent."""
+    key: str = "id"
+    required: tuple[str, ...] = ()
+    """Dotted paths that must be present and not null, or the pull is refused as `shape`."""
+    numbers: tuple[str, ...] = ()
+    """Dotted paths that must be JSON numbers with at most four decimals."""
+    announced: Callable[[Any], int | None] = lambda _data: None
+    """The total the server claims on a page, where it claims one."""
+    account: str | None = None
+    """Dotted path of the account a usage record belongs to; feeds the shrink guard."""
+    may_be_empty: bool = True
+    empty_hint: str = ""
+    """What to check when a stream that must not be empty is."""
+    is_needed_later: bool = False
+    """Keep the parsed records until the pull ends, for a later stream's `children`."""
+    children: Callable[[Mapping[str, Sequence[Record]]], list[Child]] | None = None
+    plan: Callable[[Mapping[str, Sequence[Record]]], list[Record]] | None = None
+    """Rows landed instead of fetched: which parents are asked and why others are not."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """Records read from a file rather than an API; landed like one page of a list."""
+
+    stream: str
+    name: str
+    records: list[Record]
+
+
+@dataclass(frozen=True)
+class System:
+    """One kind of external system. `reconcile_pipeline.systems.registry` lists them all."""
+
+    kind: str
+    title: str
+    role: Role
+    fields: tuple[Field, ...]
+    streams: Callable[[Account, date], list[Stream]]
+    """Streams in pulling order; the date is the instant's day in the billing time zone."""
+    client: Callable[[Account], ApiClient] | None = None
+    read: Callable[[Account, date], list[Document]] | None = None
+    """For file systems: the documents to land; `streams` then only names keys and fields."""
+    diagnose: Callable[[ApiClient, Account, Exception], Any] | None = None
+    """Async: turns a refusal into a plainer error (unknown company id or wrong key?)."""
+    capabilities: Mapping[str, str] = field(default_factory=dict)
+    """Plain sentences for `reconcile check`: what this system can and can't do for us."""

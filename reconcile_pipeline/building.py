@@ -1,0 +1,131 @@
+"""Build a period in the warehouse from the landing folder and the ledger, step by step.
+
+The same three steps serve the Dagster assets, `reconcile rebuild` and the tests. Each opens the
+warehouse for itself, briefly.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from reconcile_pipeline.landing.evidence import Evidence, current_evidence
+from reconcile_pipeline.landing.manifest import periods_landed, read_manifests
+from reconcile_pipeline.ledger.decisions import accepted_pull_ids
+from reconcile_pipeline.ledger.intake import Seen, from_exact_names, from_file
+from reconcile_pipeline.ledger.mappings import as_rows, mappings_in_force, record_mappings
+from reconcile_pipeline.ledger.store import Ledger
+from reconcile_pipeline.matching.exact import Named
+from reconcile_pipeline.matching.mapping_file import read_mapping_file
+from reconcile_pipeline.model import Category, PipelineError
+from reconcile_pipeline.periods import last_day, open_period
+from reconcile_pipeline.settings import Settings
+from reconcile_pipeline.state import State
+from reconcile_pipeline.warehouse.build import build_core, build_map, create_tables
+from reconcile_pipeline.warehouse.sql_files import sql_file
+
+Connection = duckdb.DuckDBPyConnection
+
+
+@dataclass(frozen=True)
+class Site:
+    """One installation: its settings, its state folder, its ledger."""
+
+    settings: Settings
+    state: State
+    ledger: Ledger
+
+
+def site_of(settings: Settings) -> Site:
+    """Open the installation a settings file describes."""
+    state = State(settings.state_dir)
+    return Site(settings, state, Ledger(state.ledger))
+
+
+def evidence_of(site: Site, period: str, *, now: datetime) -> list[Evidence]:
+    """The period's evidence; in the open period only systems that are still configured count."""
+    configured = None
+    if period == open_period(now, site.settings.timezone):
+        configured = {system.name for system in site.settings.systems}
+    return current_evidence(
+        read_manifests(site.state.landing, period),
+        accepted=accepted_pull_ids(site.ledger),
+        systems=configured,
+    )
+
+
+def core_step(connection: Connection, site: Site, period: str, *, now: datetime) -> None:
+    """Landing -> core."""
+    evidence = evidence_of(site, period, now=now)
+    names = {item.system for item in evidence}
+    attempts = read_manifests(site.state.landing, period)
+    create_tables(connection)
+    build_core(
+        connection,
+        landing=site.state.landing,
+        period=period,
+        attempts=[attempt for attempt in attempts if attempt.system in names],
+        evidence=evidence,
+        stale_after=timedelta(hours=site.settings.stale_after_hours),
+    )
+
+
+def intake_step(connection: Connection, site: Site, period: str, *, now: datetime) -> int:
+    """Append what the mapping file and exact names add to the ledger; returns how many."""
+    seen = _seen(connection, period)
+    recorded = 0
+    path = site.settings.mappings_file
+    if path is not None:
+        rows = read_mapping_file(
+            _read_text(path),
+            name=path.name,
+            systems={system.name for system in site.settings.systems},
+        )
+        in_force = mappings_in_force(site.ledger)
+        entries = from_file(rows, seen, in_force, name=path.name, at=now)
+        recorded += record_mappings(site.ledger, entries)
+    entries = from_exact_names(seen, mappings_in_force(site.ledger), at=now)
+    return recorded + record_mappings(site.ledger, entries)
+
+
+def map_step(connection: Connection, site: Site, period: str) -> None:
+    """Ledger and core -> map, with the mappings as they stood when the period's grace ended."""
+    until = datetime.combine(
+        last_day(period) + timedelta(days=1 + site.settings.grace_days),
+        time.min,
+        ZoneInfo(site.settings.timezone),
+    ).astimezone(UTC)
+    build_map(
+        connection, period=period, mappings=as_rows(mappings_in_force(site.ledger, until=until))
+    )
+
+
+def periods_to_rebuild(site: Site) -> list[str]:
+    """Every period with a finished pull, oldest first: later ones look back at earlier ones."""
+    return periods_landed(site.state.landing)
+
+
+def _seen(connection: Connection, period: str) -> Seen:
+    query = sql_file("asks", "names_seen").read_text(encoding="utf-8")
+    found: dict[str, list[Named]] = {}
+    for kind, system, item_id, name in connection.execute(query, {"period": period}).fetchall():
+        found.setdefault(kind, []).append(Named(id=item_id, name=name, system=system))
+    return Seen(
+        accounts=found.get("account", []),
+        services=found.get("service", []),
+        companies=found.get("company", []),
+        products=found.get("product", []),
+    )
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PipelineError(
+            f"The mapping file {path} can't be read ({type(error).__name__}).",
+            next_step="Correct [mappings] file in reconcile.toml, or save the file as UTF-8.",
+            category=Category.INPUT,
+        ) from error

@@ -1,0 +1,45 @@
+"""Find and run the files of the `sql/` folder: parameters bound by name, never by formatting.
+
+A file of `sql/core` is one system kind and holds several statements; every other file is one
+`select` that fills the table of its own name.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from reconcile_pipeline.warehouse.tables import Table
+
+PACKAGED = Path(__file__).parent.parent / "sql"
+CHECKOUT = Path(__file__).parent.parent.parent / "sql"
+
+
+def sql_folder() -> Path:
+    """The SQL files: inside an installed wheel, or at the top of a checkout."""
+    return PACKAGED if PACKAGED.is_dir() else CHECKOUT
+
+
+def sql_file(schema: str, name: str) -> Path:
+    """`sql/<schema>/<name>.sql`."""
+    return sql_folder() / schema / f"{name}.sql"
+
+
+def run_file(
+    connection: duckdb.DuckDBPyConnection, path: Path, parameters: Mapping[str, Any]
+) -> None:
+    """Run every statement of a file, giving each the parameters it names."""
+    for statement in duckdb.extract_statements(path.read_text(encoding="utf-8")):
+        named = {name: parameters[name] for name in statement.named_parameters}
+        connection.execute(statement, named).fetchall()
+
+
+def fill_table(
+    connection: duckdb.DuckDBPyConnection, table: Table, parameters: Mapping[str, Any]
+) -> None:
+    """Append what the table's own SQL file selects; types and not-null come from the table."""
+    select = sql_file(table.schema, table.name).read_text(encoding="utf-8")
+    statement = duckdb.extract_statements(f"insert into {table.qualified} by name\n{select}")[0]
+    named = {name: parameters[name] for name in statement.named_parameters}
+    connection.execute(statement, named).fetchall()

@@ -1,0 +1,89 @@
+"""Mappings in the ledger: appended one by one, read as the state in force at an instant.
+
+An account maps to one company: its newest entry counts. A service links to many products: the
+newest entry of each link counts, and an exclusion of the service counts for all of them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from reconcile_pipeline.ledger.store import Ledger
+from reconcile_pipeline.ledger.store import mappings as table
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One link or exclusion, as somebody or some rule decided it."""
+
+    kind: str
+    system: str
+    item_id: str
+    item_name: str
+    target_id: str | None
+    target_name: str | None
+    state: str
+    method: str
+    decided_by: str
+    decided_at: datetime
+    reason: str | None = None
+    leg: str = "usage"
+    multiplier: Decimal = Decimal(1)
+
+    @property
+    def place(self) -> tuple[str, str, str, str | None]:
+        """What a newer entry replaces: an account, or one link of a service."""
+        target = self.target_id if self.kind == "service" else None
+        return (self.kind, self.system, self.item_id, target)
+
+    def says_the_same_as(self, other: "Mapping | None") -> bool:
+        """Both lead to the same numbers, whoever decided them."""
+        if other is None:
+            return False
+        mine = (self.place, self.target_id, self.state, self.leg, self.multiplier)
+        return mine == (other.place, other.target_id, other.state, other.leg, other.multiplier)
+
+
+def record_mappings(ledger: Ledger, entries: Iterable[Mapping]) -> int:
+    """Append the entries in one transaction; returns how many."""
+    rows = [
+        {
+            **asdict(entry),
+            "multiplier": str(entry.multiplier),
+            "decided_at": entry.decided_at.astimezone(UTC).isoformat(),
+        }
+        for entry in entries
+    ]
+    if rows:
+        with ledger.writing() as connection:
+            connection.execute(table.insert(), rows)
+    return len(rows)
+
+
+def mappings_in_force(ledger: Ledger, *, until: datetime | None = None) -> list[Mapping]:
+    """The mappings as they stood at `until` (None: now), ordered by what they map."""
+    newest: dict[tuple[str, str, str, str | None], Mapping] = {}
+    for row in ledger.rows(sa.select(table).order_by(table.c.entry_id)):
+        entry = _from_row(row)
+        if until is None or entry.decided_at < until:
+            newest[entry.place] = entry
+    return sorted(newest.values(), key=lambda entry: (*entry.place[:3], entry.target_id or ""))
+
+
+def as_rows(entries: Iterable[Mapping]) -> list[dict[str, Any]]:
+    """Rows for the warehouse; instants become naive UTC there."""
+    return [
+        {**asdict(entry), "decided_at": entry.decided_at.astimezone(UTC).replace(tzinfo=None)}
+        for entry in entries
+    ]
+
+
+def _from_row(row: dict[str, Any]) -> Mapping:
+    values = {name: value for name, value in row.items() if name != "entry_id"}
+    values["multiplier"] = Decimal(values["multiplier"])
+    values["decided_at"] = datetime.fromisoformat(values["decided_at"])
+    return Mapping(**values)

@@ -1,0 +1,119 @@
+"""Read mappings.csv: the mappings a person keeps in a spreadsheet.
+
+Pure: text in, rows out, every mistake named with its line. What is new goes to the ledger
+elsewhere.
+"""
+
+import csv
+import io
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from reconcile_pipeline.model import Category, PipelineError
+
+COLUMNS = ("kind", "system", "id", "name", "target_id", "leg", "multiplier", "state", "reason")
+NEEDED = ("kind", "system", "id", "target_id", "state")
+LEGS = ("usage", "purchased", "invoiced")
+
+
+@dataclass(frozen=True)
+class MappingRow:
+    """One line of the file, checked."""
+
+    line: int
+    kind: str
+    system: str
+    item_id: str
+    item_name: str
+    target_id: str | None
+    leg: str
+    multiplier: Decimal
+    state: str
+    reason: str | None
+
+
+def read_mapping_file(text: str, *, name: str, systems: Collection[str]) -> list[MappingRow]:
+    """Parse and check the whole file; raises PipelineError naming the first wrong line."""
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    header = reader.fieldnames or []
+    missing = [column for column in NEEDED if column not in header]
+    if missing:
+        raise _wrong(
+            name, 1, f"the header lacks {', '.join(missing)}", f"Columns: {', '.join(COLUMNS)}."
+        )
+    rows: list[MappingRow] = []
+    seen: dict[tuple[str, ...], int] = {}
+    try:
+        for values in reader:
+            if not any(isinstance(value, str) and value.strip() for value in values.values()):
+                continue
+            row = _check(values, reader.line_num, name, systems)
+            target = row.target_id or "" if row.kind == "service" else ""
+            place = (row.kind, row.system, row.item_id, target)
+            if place in seen:
+                what = f"{row.kind} {row.item_id} stands in line {seen[place]} already"
+                raise _wrong(name, row.line, what, "Keep one of the two lines.")
+            seen[place] = row.line
+            rows.append(row)
+    except csv.Error as error:
+        raise _wrong(name, reader.line_num, str(error), "Save it again as CSV (UTF-8).") from error
+    return rows
+
+
+def _check(
+    values: dict[str | None, str | list[str] | None], line: int, name: str, systems: Collection[str]
+) -> MappingRow:
+    if None in values or None in values.values():
+        raise _wrong(name, line, "it has more or fewer fields than the header", "Mend that line.")
+    cells = {str(key): str(value).strip() for key, value in values.items()}
+    kind, state = cells["kind"], cells["state"]
+    if kind not in ("account", "service"):
+        raise _wrong(name, line, f"kind is “{kind}”", "Write account or service.")
+    if cells["system"] not in systems:
+        known = ", ".join(sorted(systems))
+        raise _wrong(name, line, f"there is no system “{cells['system']}”", f"Systems: {known}.")
+    if not cells["id"]:
+        raise _wrong(
+            name, line, "id is empty", "Copy the vendor's id from core.accounts or core.services."
+        )
+    if state not in ("mapped", "excluded"):
+        raise _wrong(name, line, f"state is “{state}”", "Write mapped or excluded.")
+    if (state == "mapped") != bool(cells["target_id"]):
+        raise _wrong(
+            name,
+            line,
+            "a mapped line needs a target_id and an excluded one must have none",
+            "Fill in or clear target_id.",
+        )
+    leg = cells.get("leg") or "usage"
+    if leg not in LEGS:
+        raise _wrong(name, line, f"leg is “{leg}”", f"Write one of {', '.join(LEGS)}.")
+    return MappingRow(
+        line=line,
+        kind=kind,
+        system=cells["system"],
+        item_id=cells["id"],
+        item_name=cells.get("name", ""),
+        target_id=cells["target_id"] or None,
+        leg=leg,
+        multiplier=_multiplier(cells.get("multiplier") or "1", name, line),
+        state=state,
+        reason=cells.get("reason") or None,
+    )
+
+
+def _multiplier(cell: str, name: str, line: int) -> Decimal:
+    try:
+        value = Decimal(cell)
+    except InvalidOperation as error:
+        raise _wrong(name, line, f"multiplier is “{cell}”", "Write a number above 0.") from error
+    if not value.is_finite() or value <= 0:
+        raise _wrong(name, line, f"multiplier is “{cell}”", "Write a number above 0.")
+    return value
+
+
+def _wrong(name: str, line: int, what: str, next_step: str) -> PipelineError:
+    return PipelineError(
+        f"{name}, line {line}: {what}.", next_step=next_step, category=Category.INPUT
+    )

@@ -1,0 +1,1 @@
+"""Dagster shells around the rooms: each asset wires, none computes."""

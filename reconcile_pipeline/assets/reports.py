@@ -1,0 +1,89 @@
+"""The last assets of a run: the published copy, and the verdict on the pulls.
+
+Everything that could be built is built and published first; only then does a failed pull turn
+the run red.
+"""
+
+import dagster as dg
+
+from reconcile_pipeline.assets.common import OWNERS, RAW, REPORTS, readable_failures
+from reconcile_pipeline.building import evidence_of
+from reconcile_pipeline.landing.evidence import Evidence
+from reconcile_pipeline.resources.installation import Installation
+from reconcile_pipeline.warehouse.publish import publish
+
+PUBLISHED_DEPS = [
+    "recon.discrepancies",
+    "recon.conservation",
+    "recon.card_lines",
+    "review.decisions",
+    "review.action_items",
+]
+
+
+def build_reports(
+    systems: list[str], partitions: dg.PartitionsDefinition[str]
+) -> list[dg.AssetsDefinition]:
+    """`published` and `pull_outcome`."""
+
+    @dg.asset(
+        key=["published"],
+        deps=[name.split(".") for name in PUBLISHED_DEPS],
+        group_name=REPORTS,
+        kinds={"duckdb"},
+        owners=OWNERS,
+        partitions_def=partitions,
+    )
+    def published(
+        context: dg.AssetExecutionContext, installation: Installation
+    ) -> dg.MaterializeResult[None]:
+        """The finished copy analysts and the review app open, swapped in by one rename.
+
+        It is only replaced when the PSA's evidence is there and every unit is accounted for;
+        otherwise the last good copy stays. Open it read-only at any time, also during a run.
+        """
+        state = installation.site.state
+        with readable_failures():
+            version = publish(state.warehouse, state.published, period=context.partition_key)
+        return dg.MaterializeResult(
+            metadata={
+                "file": dg.MetadataValue.path(str(state.published)),
+                "version": version.name,
+                "bytes": version.stat().st_size,
+            }
+        )
+
+    @dg.asset(
+        key=["pull_outcome"],
+        deps=[["published"], *([RAW, name] for name in systems)],
+        group_name=REPORTS,
+        kinds={"python"},
+        owners=OWNERS,
+        partitions_def=partitions,
+    )
+    def pull_outcome(
+        context: dg.AssetExecutionContext, installation: Installation
+    ) -> dg.MaterializeResult[None]:
+        """Green when the latest pull of every system is complete.
+
+        Red names each system that failed and what to do; what could be built without it is
+        published all the same.
+        """
+        evidence = evidence_of(installation.site, context.partition_key, now=installation.now())
+        behind = [item for item in evidence if item.is_behind]
+        if behind:
+            raise dg.Failure(
+                description="\n".join(describe(item) for item in behind), allow_retries=False
+            )
+        return dg.MaterializeResult(metadata={"systems": len(evidence)})
+
+    return [published, pull_outcome]
+
+
+def describe(item: Evidence) -> str:
+    """One system's trouble in a line: what failed, what to do, what is used meanwhile."""
+    if item.pull is None:
+        meanwhile = "It has no complete pull in this period, so its counts are unknown."
+    else:
+        meanwhile = f"Its pull of {item.pull.finished_at:%Y-%m-%d %H:%M} UTC stays in use."
+    return f"{item.system}: {item.latest.reason} {item.latest.next_step} {meanwhile}"

@@ -1,0 +1,73 @@
+"""The only place where Dagster definitions are assembled.
+
+Importing it opens no socket, no database and needs no secret: without a reconcile.toml the graph
+of all known systems is shown, so that it can be read before anything is set up.
+"""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from reconcile_pipeline.assets.common import monthly
+from reconcile_pipeline.assets.core import build_core_assets
+from reconcile_pipeline.assets.discrepancies import build_recon_assets
+from reconcile_pipeline.assets.mapping import build_map_assets
+from reconcile_pipeline.assets.pulls import build_pulls
+from reconcile_pipeline.assets.reports import build_reports
+from reconcile_pipeline.assets.review import build_review_assets
+from reconcile_pipeline.checks import build_checks
+from reconcile_pipeline.jobs import build_jobs
+from reconcile_pipeline.resources.installation import Installation
+from reconcile_pipeline.resources.notifier import Notifier
+from reconcile_pipeline.resources.warehouse import Warehouse
+from reconcile_pipeline.schedules import build_schedules
+from reconcile_pipeline.sensors import build_sensors
+from reconcile_pipeline.settings import FILE_NAME, Settings, load_settings
+from reconcile_pipeline.state import State
+from reconcile_pipeline.systems.registry import SYSTEMS
+
+FIRST_PERIOD = "2026-01"
+
+
+def build_definitions(settings: Settings | None, *, fixed_now: str = "") -> dg.Definitions:
+    """Assemble everything for one installation; None shows the graph of all known systems."""
+    if settings is None:
+        systems = dict(SYSTEMS)
+        config, state = Path(FILE_NAME).absolute(), State(Path(".reconcile").absolute())
+        first_period, timezone = FIRST_PERIOD, "UTC"
+    else:
+        systems = {account.name: SYSTEMS[account.kind] for account in settings.systems}
+        config, state = settings.path, State(settings.state_dir)
+        first_period, timezone = settings.first_period, settings.timezone
+    partitions = monthly(first_period, timezone)
+    names = list(systems)
+    return dg.Definitions(
+        assets=[
+            build_pulls(systems, partitions),
+            build_core_assets(names, partitions),
+            build_map_assets(partitions),
+            *build_recon_assets(partitions),
+            build_review_assets(partitions),
+            *build_reports(names, partitions),
+        ],
+        asset_checks=build_checks(),
+        jobs=build_jobs(),
+        schedules=build_schedules(timezone),
+        sensors=build_sensors(state.inbox, timezone),
+        resources={
+            "installation": Installation(config_path=str(config), fixed_now=fixed_now),
+            "warehouse": Warehouse(database=str(state.warehouse)),
+            "notifier": Notifier(path=str(state.folder / "alerts.jsonl")),
+        },
+        executor=dg.in_process_executor,
+    )
+
+
+def settings_if_any() -> Settings | None:
+    """The settings of RECONCILE_CONFIG or of this folder; None when there is no file at all."""
+    path = Path(os.environ.get("RECONCILE_CONFIG") or FILE_NAME)
+    return load_settings(path) if path.exists() else None
+
+
+defs = build_definitions(settings_if_any())

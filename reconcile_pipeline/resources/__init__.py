@@ -1,0 +1,1 @@
+"""Dagster resources: what assets get handed instead of opening it themselves."""

@@ -1,0 +1,61 @@
+"""The installation as a Dagster resource: settings, state folder, ledger and clock.
+
+Holds a path, never a secret: secrets are looked up when a client is made, and the resource page
+of the Dagster UI shows nothing else. `fixed_now` lets tests and replays stop the clock.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from reconcile_pipeline.building import Site, site_of
+from reconcile_pipeline.landing.guards import Limits
+from reconcile_pipeline.landing.pull import Pull
+from reconcile_pipeline.ledger.decisions import accepted_pull_ids
+from reconcile_pipeline.periods import check_pullable, local_day
+from reconcile_pipeline.settings import load_settings
+from reconcile_pipeline.systems.registry import SYSTEMS
+
+
+class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """One reconcile.toml and everything it describes."""
+
+    config_path: str = Field(description="The reconcile.toml of this installation.")
+    fixed_now: str = Field(default="", description="An instant for tests; empty: the real clock.")
+
+    _site: Site | None = PrivateAttr(default=None)
+
+    @property
+    def site(self) -> Site:
+        """The installation, opened once per run."""
+        if self._site is None:
+            self._site = site_of(load_settings(Path(self.config_path)))
+        return self._site
+
+    def now(self) -> datetime:
+        """The current instant in UTC."""
+        return datetime.fromisoformat(self.fixed_now) if self.fixed_now else datetime.now(UTC)
+
+    def pulls(self, period: str, names: set[str]) -> list[Pull]:
+        """The pulls of the named systems; a closed or future period is refused."""
+        site, now = self.site, self.now()
+        settings = site.settings
+        is_grace = check_pullable(period, now, settings.timezone, settings.grace_days)
+        accepted = accepted_pull_ids(site.ledger)
+        return [
+            Pull(
+                system=SYSTEMS[account.kind],
+                account=account,
+                landing=site.state.landing,
+                period=period,
+                is_grace=is_grace,
+                on=local_day(now, settings.timezone),
+                now=self.now,
+                limits=Limits(settings.max_row_drop, settings.max_account_drop),
+                accepted=accepted,
+            )
+            for account in settings.systems
+            if account.name in names
+        ]

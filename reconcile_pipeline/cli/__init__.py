@@ -1,0 +1,26 @@
+"""The `reconcile` command: one file per group of commands, thin over the rooms.
+
+Exit codes: 0 fine, 1 something failed, 2 wrong usage, input or settings. Heavy imports wait
+inside the commands that need them, so that `--help` answers at once.
+"""
+
+import logging
+import sys
+
+from reconcile_pipeline.cli.app import app
+from reconcile_pipeline.cli.commands import data, decisions, setup, trial
+from reconcile_pipeline.model import Category, PipelineError
+
+__all__ = ["app", "data", "decisions", "main", "setup", "trial"]
+
+WRONG_USE = {Category.SETTINGS, Category.INPUT}
+
+
+def main() -> None:
+    """Run the command line; every known trouble ends in one sentence and its next step."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except PipelineError as error:
+        sys.stderr.write(f"Error: {error.message}\nNext:  {error.next_step}\n")
+        sys.exit(2 if error.category in WRONG_USE else 1)

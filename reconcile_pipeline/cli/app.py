@@ -1,0 +1,29 @@
+"""The command line's one application object, and the options several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    name="reconcile",
+    help="Compare what an MSP's customers are invoiced for with what vendors say is used.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+console = Console(highlight=False)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="The reconcile.toml; otherwise RECONCILE_CONFIG, or the one in this folder.",
+    ),
+]
+PeriodOption = Annotated[
+    str | None,
+    typer.Option("--period", help="Billing period YYYY-MM; otherwise the open one."),
+]

@@ -1,0 +1,97 @@
+"""Commands for the first hour: init, check, and the Dagster UI."""
+
+import asyncio
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconcile_pipeline.cli.app import ConfigOption, app, console
+from reconcile_pipeline.model import Category, PipelineError
+from reconcile_pipeline.periods import local_day
+from reconcile_pipeline.settings import FILE_NAME, load_settings
+from reconcile_pipeline.state import State
+from reconcile_pipeline.systems.registry import SYSTEMS
+
+
+@app.command()
+def init(
+    systems: Annotated[
+        str, typer.Option("--systems", help="Kinds to connect, separated by commas.")
+    ] = "connectwise,pax8,ninjaone",
+    folder: Annotated[Path, typer.Option("--folder", help="Where to write.")] = Path(),
+) -> None:
+    """Write a commented reconcile.toml and a .env to fill in; overwrites nothing."""
+    from reconcile_pipeline.settings_template import template  # noqa: PLC0415
+
+    kinds = [kind.strip() for kind in systems.split(",") if kind.strip()]
+    unknown = [kind for kind in kinds if kind not in SYSTEMS]
+    if unknown or not kinds:
+        raise PipelineError(
+            f"There is no kind of system called {', '.join(unknown) or '(nothing)'}.",
+            next_step=f"Kinds: {', '.join(SYSTEMS)}.",
+            category=Category.INPUT,
+        )
+    toml_text, env_text = template(kinds)
+    for path in (folder / FILE_NAME, folder / ".env"):
+        if path.exists():
+            raise PipelineError(
+                f"{path} exists already.",
+                next_step="Remove it or choose another --folder; nothing was overwritten.",
+                category=Category.INPUT,
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE_NAME).write_text(toml_text, encoding="utf-8")
+    secrets = folder / ".env"
+    secrets.touch(mode=0o600)
+    secrets.write_text(env_text, encoding="utf-8")
+    console.print(f"Wrote {folder / FILE_NAME} and {secrets}.")
+    console.print("Fill in both, then: reconcile check")
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Ask every system whether we may read it, and say what to fix and where to start."""
+    from reconcile_pipeline.cli.checking import check_systems, print_business  # noqa: PLC0415
+
+    settings = load_settings(config)
+    today = local_day(datetime.now(UTC), settings.timezone)
+    failed = asyncio.run(check_systems(console, settings, today))
+    print_business(console, settings, today)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def ui(
+    config: ConfigOption = None,
+    port: Annotated[int, typer.Option("--port", help="Port on loopback.")] = 3000,
+) -> None:
+    """Open the Dagster UI on loopback; without a reconcile.toml it shows the demo."""
+    from reconcile_pipeline.cli.running import prepare_home  # noqa: PLC0415 - Dagster is slow
+
+    demo = Path(".reconcile/demo") / FILE_NAME
+    if config is None and "RECONCILE_CONFIG" not in os.environ and not Path(FILE_NAME).exists():
+        config = demo if demo.exists() else None
+        if config is None:
+            raise PipelineError(
+                "There is neither a reconcile.toml here nor a demo to show.",
+                next_step="Run `make demo`, or `reconcile init`.",
+                category=Category.SETTINGS,
+            )
+    settings = load_settings(config)
+    home = prepare_home(State(settings.state_dir))
+    environment = {
+        **os.environ,
+        "RECONCILE_CONFIG": str(settings.path),
+        "DAGSTER_HOME": str(home.absolute()),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+    }
+    program = Path(sys.executable).parent / "dagster"
+    module = "reconcile_pipeline.definitions"
+    console.print(f"Dagster UI: http://127.0.0.1:{port} (no login: keep it on this machine)")
+    arguments = ["dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-m", module]
+    os.execve(program, arguments, environment)  # noqa: S606 - our own program, no shell

@@ -1,0 +1,78 @@
+"""Commands that need no account anywhere: the demo, and simulators to try things on."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconcile_pipeline.cli.app import app, console
+from reconcile_pipeline.cli.commands.data import pullable, run_and_report
+from reconcile_pipeline.settings import load_settings
+
+
+class Size(StrEnum):
+    """How large a simulated MSP is: about 40, 400 or 5,000 companies."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
+SeedOption = Annotated[int, typer.Option("--seed", help="Same seed, same MSP.")]
+SizeOption = Annotated[Size, typer.Option("--size", help="About 40, 400 or 5,000 companies.")]
+
+
+@app.command()
+def demo(
+    seed: SeedOption = 2026,
+    size: SizeOption = Size.SMALL,
+    folder: Annotated[Path, typer.Option("--folder", help="Where the demo's state goes.")] = Path(
+        ".reconcile/demo"
+    ),
+) -> None:
+    """Reconcile a simulated MSP over real HTTP on this machine; needs no account anywhere."""
+    from reconcile_pipeline.simulators.serve import running  # noqa: PLC0415 - demo only
+    from reconcile_pipeline.simulators.world import build_world  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    world = build_world(seed, str(size), datetime.now(UTC).date())
+    with running(world) as simulation:
+        config = folder / "reconcile.toml"
+        simulation.write_config(config, state_dir=".")
+        settings = load_settings(config)
+        for name, server in simulation.systems.items():
+            console.print(f"{name:<12} simulated at {server.base_url}")
+        run_and_report(settings, pullable(settings, None))
+    console.print("See the same in the Dagster UI: make ui")
+
+
+@app.command()
+def simulate(
+    seed: SeedOption = 2026,
+    size: SizeOption = Size.SMALL,
+    *,
+    port_base: Annotated[
+        int, typer.Option("--port-base", help="First port; 0 takes free ones.")
+    ] = 0,
+    latency_ms: Annotated[int, typer.Option("--latency-ms", help="Delay of every answer.")] = 0,
+    write_config: Annotated[
+        Path | None, typer.Option("--write-config", help="Leave a reconcile.toml and .env here.")
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Leave the expected cards as JSON here.")
+    ] = None,
+) -> None:
+    """Serve a simulated MSP, each system on its own port, until interrupted."""
+    from reconcile_pipeline.simulators.serve import simulate as serve  # noqa: PLC0415
+
+    serve(
+        seed=seed,
+        size=str(size),
+        port_base=port_base,
+        latency_ms=latency_ms,
+        write_config=write_config,
+        truth=truth,
+        as_of=datetime.now(UTC).date(),
+    )

@@ -1,0 +1,107 @@
+"""Run a Dagster job from the command line, in this process, with its history in the Dagster UI.
+
+Imports Dagster; only commands that run jobs import this module.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from reconcile_pipeline.definitions import build_definitions
+from reconcile_pipeline.settings import Settings
+from reconcile_pipeline.state import State
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+INSTANCE = """\
+# Written by reconcile: the Dagster instance of this installation.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+run_monitoring:
+  enabled: true
+  free_slots_after_run_end_seconds: 60
+concurrency:
+  runs:
+    max_concurrent_runs: 1
+retention:
+  schedule:
+    purge_after_days: 90
+  sensor:
+    purge_after_days: 30
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended; `failures` are sentences for people."""
+
+    run_id: str
+    is_success: bool
+    failures: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def prepare_home(state: State) -> Path:
+    """Make DAGSTER_HOME with telemetry and the newsletter dialog off; returns its path."""
+    state.dagster.mkdir(parents=True, exist_ok=True)
+    file = state.dagster / "dagster.yaml"
+    if not file.exists():
+        file.write_text(INSTANCE, encoding="utf-8")
+    return state.dagster
+
+
+def run_job(
+    settings: Settings,
+    job: str,
+    period: str,
+    *,
+    run_config: Mapping[str, Any] | None = None,
+    raw_systems: list[str] | None = None,
+    fixed_now: str = "",
+) -> Outcome:
+    """Execute a job for a period; `raw_systems` limits a pull to some systems."""
+    home = prepare_home(State(settings.state_dir))
+    definitions = build_definitions(settings, fixed_now=fixed_now)
+    selection = [dg.AssetKey(["raw", name]) for name in raw_systems] if raw_systems else None
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        result = definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            partition_key=period,
+            run_config={**QUIET, **(run_config or {})},
+            tags={"reconcile/period": period, "reconcile/started_by": "command line"},
+            asset_selection=selection,
+            raise_on_error=False,
+        )
+        return Outcome(
+            run_id=result.run_id,
+            is_success=result.success,
+            failures=tuple(_failures(result)),
+            warnings=tuple(_warnings(result)),
+        )
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    failures = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data
+            metadata = error.user_failure_data
+            if metadata is not None and metadata.description:
+                failures.append(metadata.description)
+            elif error.error is not None:
+                failures.append(
+                    error.error.cause.message if error.error.cause else str(error.error)
+                )
+    return [failure.strip() for failure in failures]
+
+
+def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:
+    return [
+        f"{'.'.join(check.asset_key.path)}: {check.description}"
+        for check in result.get_asset_check_evaluations()
+        if not check.passed and check.asset_key.path[0] != "raw"
+    ]

@@ -34,11 +34,20 @@ class Account(Protocol):
     name: str
     kind: str
 
-    def text(self, name: str) -> str: ...
-    def number(self, name: str) -> float: ...
-    def flag(self, name: str) -> bool: ...
-    def items(self, name: str) -> tuple[str, ...]: ...
-    def secret(self, name: str) -> str: ...
+    def text(self, name: str) -> str:
+        """A text or url."""
+
+    def number(self, name: str) -> float:
+        """A number."""
+
+    def flag(self, name: str) -> bool:
+        """A yes or no."""
+
+    def items(self, name: str) -> tuple[str, ...]:
+        """A list of texts."""
+
+    def secret(self, name: str) -> str:
+        """A secret, looked up now."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,8 @@ class Stream:
     """Dotted paths that must be JSON numbers with at most four decimals."""
     announced: Callable[[Any], int | None] = lambda _data: None
     """The total the server claims on a page, where it claims one."""
+    is_guarded: bool = True
+    """Shrinking is suspicious; false for lists that may well get shorter, like rejected rows."""
     account: str | None = None
     """Dotted path of the account a usage record belongs to; feeds the shrink guard."""
     may_be_empty: bool = True

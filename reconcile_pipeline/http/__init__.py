@@ -1,0 +1,51 @@
+"""One polite HTTP client for every system: retries, limits, auth, paging, typed errors, redaction.
+
+Knows no vendor and no Dagster; imports nothing of ours but `model`. All public names are here.
+"""
+
+from reconcile_pipeline.http.auth import BasicAuth, ClientCredentials, HeaderAuth, TokenAuth
+from reconcile_pipeline.http.client import ApiClient
+from reconcile_pipeline.http.errors import ApiError
+from reconcile_pipeline.http.exchange import CallStats, Limits, Reply, Request
+from reconcile_pipeline.http.link_paginators import (
+    CursorInBody,
+    ForwardOnlyLink,
+    LinkHeader,
+    NextUrlInBody,
+)
+from reconcile_pipeline.http.paginate import Page, Paginator, paginate
+from reconcile_pipeline.http.paginators import (
+    AfterId,
+    Offset,
+    PageNumber,
+    SinglePage,
+)
+from reconcile_pipeline.http.redaction import install_redaction, redact
+from reconcile_pipeline.http.strict_json import StrictJsonError
+
+__all__ = [
+    "AfterId",
+    "ApiClient",
+    "ApiError",
+    "BasicAuth",
+    "CallStats",
+    "ClientCredentials",
+    "CursorInBody",
+    "ForwardOnlyLink",
+    "HeaderAuth",
+    "Limits",
+    "LinkHeader",
+    "NextUrlInBody",
+    "Offset",
+    "Page",
+    "PageNumber",
+    "Paginator",
+    "Reply",
+    "Request",
+    "SinglePage",
+    "StrictJsonError",
+    "TokenAuth",
+    "install_redaction",
+    "paginate",
+    "redact",
+]

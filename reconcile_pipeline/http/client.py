@@ -1,0 +1,242 @@
+"""One polite client for one system: GET, retried where that is safe, answered whole or not at all.
+
+Knows no vendor: what a status or a body means beyond HTTP is said by `systems`. There is no
+method that writes, on purpose.
+"""
+
+import asyncio
+import itertools
+import logging
+import random as random_module
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+
+from reconcile_pipeline.http import diagnosis
+from reconcile_pipeline.http.auth import TOKEN_REFUSALS, KnowsSecrets
+from reconcile_pipeline.http.diagnosis import Call
+from reconcile_pipeline.http.errors import ApiError, TokenError, WireError
+from reconcile_pipeline.http.exchange import CallStats, Limits, Reply, Request
+from reconcile_pipeline.http.redaction import quiet_http_loggers, redact
+from reconcile_pipeline.http.retry import backoff_seconds, moment_after, retry_after_seconds
+from reconcile_pipeline.http.strict_json import StrictJsonError, decode_text, parse
+from reconcile_pipeline.http.transport import TIMEOUT, CarefulTransport
+from reconcile_pipeline.http.urls import checked_url, resolve
+from reconcile_pipeline.model import Category
+
+logger = logging.getLogger(__name__)
+
+Explain = Callable[[int, Any, str], str | None]
+_OK = 200
+_LONGEST_TEXT = 10_000
+_VENDOR_TEXT = 200
+"""Characters of a vendor's own message that people get to see."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ApiClient:
+    """An async context manager around one base URL; belongs to one event loop.
+
+    Raises `ApiError` (settings) for a base URL that is neither https nor on this machine.
+    `explain` finds the vendor's own error message in (status, parsed body or None, text).
+    """
+
+    def __init__(
+        self,
+        *,
+        system: str,
+        base_url: str,
+        auth: httpx.Auth | None = None,
+        limits: Limits | None = None,
+        headers: Mapping[str, str] | None = None,
+        secrets: Collection[str] = (),
+        explain: Explain | None = None,
+        now: Callable[[], datetime] = _utc_now,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        random: Callable[[], float] = random_module.random,
+        timeout: httpx.Timeout = TIMEOUT,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Open nothing yet; `transport` replaces the network in unit tests."""
+        self.system = system
+        self.stats = CallStats()
+        self._base = checked_url(base_url, system=system, what="base URL")
+        self._auth = auth
+        self._limits = limits or Limits()
+        self._headers = {"Accept": "application/json", "User-Agent": "reconcile-pipeline"}
+        self._headers.update(headers or {})
+        self._secrets = frozenset(secrets)
+        self._explain = explain
+        self._now = now
+        self._sleep = sleep
+        self._random = random
+        self._timeout = timeout
+        self._transport = transport
+        self._http: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        quiet_http_loggers()
+        self._http = httpx.AsyncClient(
+            auth=self._auth,
+            headers=self._headers,
+            follow_redirects=False,
+            trust_env=False,
+            timeout=self._timeout,
+            transport=CarefulTransport(
+                self._limits, self.stats, timeout=self._timeout, inner=self._transport
+            ),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    async def get(self, request: Request) -> Reply:
+        """Fetch one whole, valid JSON answer. Raises `ApiError` when there is none to be had."""
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self._limits.attempts),
+            wait=self._pause,
+            retry=retry_if_exception(self._is_worth_repeating),
+            sleep=self._sleep,
+            before_sleep=self._note_retry,
+            reraise=True,
+        )
+        url = resolve(self._base, request, system=self.system)
+        tries = itertools.count(1)
+
+        async def once() -> Reply:
+            return await self._try_once(request, url, next(tries))
+
+        return await retrying(once)
+
+    async def _try_once(self, request: Request, url: httpx.URL, attempt: int) -> Reply:
+        if self._http is None:
+            raise RuntimeError("use the client inside 'async with'")
+        call = Call(self.system, "GET", request.template, url.host, attempt, self._limits.attempts)
+        try:
+            sent = self._http.build_request("GET", url, headers=dict(request.headers))
+            response = await self._http.send(sent)
+        except TokenError as error:
+            raise self._no_token(call, error) from None
+        except httpx.LocalProtocolError as error:
+            # Its text quotes the header it refused, which may be a key: it must not be chained.
+            raise diagnosis.broken_wire(call, error) from None
+        except (httpx.TransportError, WireError) as error:
+            raise diagnosis.broken_wire(_call_of(error.request, call, url), error) from error
+        if response.status_code != _OK:
+            raise self._refusal(call, response)
+        return self._reply(call, request, url, response)
+
+    def _reply(
+        self, call: Call, request: Request, url: httpx.URL, response: httpx.Response
+    ) -> Reply:
+        content = response.content
+        if not content:
+            raise diagnosis.empty_body(call, response.status_code)
+        try:
+            text = decode_text(content)
+            data = parse(text, max_depth=self._limits.max_depth)
+        except StrictJsonError as problem:
+            is_html = "html" in response.headers.get("content-type", "") or (
+                content.lstrip().startswith(b"<")
+            )
+            error = diagnosis.unusable_json(call, response.status_code, problem, is_html=is_html)
+            # The cause would bring the whole body along.
+            raise error from None
+        return Reply(
+            request=request,
+            status=response.status_code,
+            headers=response.headers,
+            body=text,
+            data=data,
+            fetched_at=self._now(),
+            url=str(url),
+        )
+
+    def _refusal(self, call: Call, response: httpx.Response) -> ApiError:
+        status = response.status_code
+        now = self._now()
+        wait = retry_after_seconds(response.headers.get("retry-after"), now)
+        if status in diagnosis.RETRYABLE and (wait or 0) > self._limits.max_wait_seconds:
+            return diagnosis.asked_to_wait(call, status, wait or 0, moment_after(now, wait or 0))
+        return diagnosis.refused_status(call, status, self._vendor_says(response), wait)
+
+    def _no_token(self, call: Call, error: TokenError) -> ApiError:
+        response = error.response
+        call = _call_of(response.request, call, None)
+        if error.malformed:
+            return diagnosis.malformed_token(call, error.malformed)
+        if response.status_code in TOKEN_REFUSALS:
+            says = self._vendor_says(response)
+            return diagnosis.refused_token(call, response.status_code, says)
+        return self._refusal(call, response)
+
+    def _vendor_says(self, response: httpx.Response) -> str:
+        if self._explain is None:
+            return ""
+        text = response.content.decode("utf-8", errors="replace")
+        try:
+            data = parse(text, max_depth=self._limits.max_depth)
+        except StrictJsonError:  # error pages need not be JSON
+            data = None
+        try:
+            says = self._explain(response.status_code, data, text) or ""
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            # An unforeseen error body must not hide the error itself.
+            logger.warning("%s: an error message could not be read", self.system)
+            says = ""
+        secrets = self._secrets
+        if isinstance(self._auth, KnowsSecrets):
+            secrets |= self._auth.secrets
+        # Cut twice: first far beyond what is shown, so that no half of a secret comes into view.
+        clean = redact(says[:_LONGEST_TEXT], secrets)
+        printable = "".join(char if char.isprintable() else " " for char in clean)
+        return " ".join(printable.split())[:_VENDOR_TEXT]
+
+    def _is_worth_repeating(self, error: BaseException) -> bool:
+        if not isinstance(error, ApiError) or not error.is_transient:
+            return False
+        return (error.wait_seconds or 0) <= self._limits.max_wait_seconds
+
+    def _pause(self, state: RetryCallState) -> float:
+        error = _failure(state)
+        if error.wait_seconds is not None:
+            return error.wait_seconds
+        pause = backoff_seconds(state.attempt_number, self._random())
+        return min(pause, self._limits.max_wait_seconds)
+
+    def _note_retry(self, state: RetryCallState) -> None:
+        error = _failure(state)
+        self.stats.retries += 1
+        if error.category is Category.RATE_LIMIT or error.wait_seconds is not None:
+            self.stats.throttled_seconds += state.upcoming_sleep
+        logger.info("%s Next try in %.1f s.", error.message, state.upcoming_sleep)
+
+
+def _failure(state: RetryCallState) -> ApiError:
+    error = state.outcome.exception() if state.outcome else None
+    if not isinstance(error, ApiError):
+        raise TypeError("only failed calls are repeated") from error
+    return error
+
+
+def _call_of(sent: httpx.Request | None, call: Call, url: httpx.URL | None) -> Call:
+    """Name the call that failed: the token call, where an auth flow sent one on the way."""
+    if sent is None or sent.url == url:
+        return call
+    return replace(call, method=sent.method, template=sent.url.path, host=sent.url.host)

@@ -1,0 +1,136 @@
+"""Walks one list from its first page to its last, page by page, and proves that it moves on.
+
+How a list continues is a paginator's business (`paginators`, `link_paginators`); whether the pages
+add up to a complete list is the landing room's.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from reconcile_pipeline.http.errors import ApiError
+from reconcile_pipeline.http.exchange import Reply, Request
+from reconcile_pipeline.model import Category, PipelineError
+
+MAX_PAGES = 100_000
+
+
+class Paginator(Protocol):
+    """How one list continues. Holds state: make a new one for every list."""
+
+    def first(self, request: Request) -> Request:
+        """Turn the list's request into the request for its first page."""
+        ...
+
+    def next(self, request: Request, reply: Reply, count: int) -> Request | None:
+        """Return the request after this one, or None when the documented end is reached.
+
+        `count` is the number of records on the page. Raises `PipelineError` when the reply does
+        not say how to go on.
+        """
+        ...
+
+    def expected_pages(self, reply: Reply) -> int | None:
+        """Return the total number of pages, where the reply tells."""
+        ...
+
+
+class Getter(Protocol):
+    """What `paginate` needs of a client."""
+
+    @property
+    def system(self) -> str: ...  # noqa: D102 - the system's name
+
+    async def get(self, request: Request) -> Reply: ...  # noqa: D102 - one call
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list, as received and as records."""
+
+    reply: Reply
+    records: list[Any]
+    number: int
+    """Counted from 1."""
+    expected_pages: int | None
+
+
+async def paginate(
+    client: Getter,
+    request: Request,
+    paginator: Paginator,
+    records: Callable[[Any], list[Any]],
+    *,
+    max_pages: int = MAX_PAGES,
+) -> AsyncIterator[Page]:
+    """Yield every page of a list, in order.
+
+    Raises `ApiError`: shape when a page is not what `records` expects, incomplete when the list
+    asks for one page twice or does not end within `max_pages`.
+    """
+    seen: set[tuple[str, frozenset[tuple[str, str]]]] = set()
+    upcoming: Request | None = paginator.first(request)
+    number = 0
+    while upcoming is not None:
+        key = (upcoming.path, frozenset(upcoming.params.items()))
+        number += 1
+        if key in seen or number > max_pages:
+            raise _endless(client.system, request, number, max_pages)
+        seen.add(key)
+        reply = await client.get(upcoming)
+        # A next link is absolute, the first request is not: both forms of it count as seen.
+        seen.add((reply.url, frozenset()))
+        rows = _rows(client.system, reply, records)
+        try:
+            following = paginator.next(upcoming, reply, len(rows))
+            expected = paginator.expected_pages(reply)
+        except PipelineError as error:
+            raise _named(client.system, request, number, error) from error
+        yield Page(reply, rows, number, expected)
+        upcoming = following
+
+
+def _rows(system: str, reply: Reply, records: Callable[[Any], list[Any]]) -> list[Any]:
+    try:
+        rows = records(reply.data)
+    except (AttributeError, LookupError, TypeError) as error:
+        raise _no_list(system, reply) from error
+    if not isinstance(rows, list):
+        raise _no_list(system, reply)
+    return rows
+
+
+def _no_list(system: str, reply: Reply) -> ApiError:
+    return ApiError(
+        f"{system}: GET {reply.request.template} answered without the list that belongs there.",
+        next_step=f"Check the base URL of {system}; if it is right, its API has changed: "
+        "report it.",
+        category=Category.SHAPE,
+        system=system,
+        status=reply.status,
+    )
+
+
+def _endless(system: str, request: Request, number: int, max_pages: int) -> ApiError:
+    what = (
+        f"did not end within {max_pages:,} pages"
+        if number > max_pages
+        else f"led from page {number - 1} back to a page already read"
+    )
+    return ApiError(
+        f"{system}: the list GET {request.template} {what}.",
+        next_step=f"Pull again; if it repeats, report it to {system}: the list has no end.",
+        category=Category.INCOMPLETE,
+        system=system,
+    )
+
+
+def _named(system: str, request: Request, number: int, error: PipelineError) -> ApiError:
+    return ApiError(
+        f"{system}: GET {request.template}, page {number}: {error.message}",
+        next_step=error.next_step,
+        category=error.category,
+        system=system,
+        is_transient=error.is_transient,
+        wait_seconds=error.wait_seconds,
+    )

@@ -1,10 +1,9 @@
-"""The only place where Dagster definitions are assembled.
+"""The only place where Dagster definitions are assembled, for one installation's settings.
 
-Importing it opens no socket, no database and needs no secret: without a reconcile.toml the graph
-of all known systems is shown, so that it can be read before anything is set up.
+Opens no socket and no database and needs no secret. Tests and the command line assemble their
+own; `definitions` assembles the one that Dagster's tools load.
 """
 
-import os
 from pathlib import Path
 
 import dagster as dg
@@ -23,7 +22,7 @@ from reconcile_pipeline.resources.notifier import Notifier
 from reconcile_pipeline.resources.warehouse import Warehouse
 from reconcile_pipeline.schedules import build_schedules
 from reconcile_pipeline.sensors import build_sensors
-from reconcile_pipeline.settings import FILE_NAME, Settings, load_settings
+from reconcile_pipeline.settings import FILE_NAME, Settings
 from reconcile_pipeline.state import State
 from reconcile_pipeline.systems.registry import SYSTEMS
 
@@ -62,12 +61,3 @@ def build_definitions(settings: Settings | None, *, fixed_now: str = "") -> dg.D
         },
         executor=dg.in_process_executor,
     )
-
-
-def settings_if_any() -> Settings | None:
-    """The settings of RECONCILE_CONFIG or of this folder; None when there is no file at all."""
-    path = Path(os.environ.get("RECONCILE_CONFIG") or FILE_NAME)
-    return load_settings(path) if path.exists() else None
-
-
-defs = build_definitions(settings_if_any())

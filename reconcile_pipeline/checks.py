@@ -4,7 +4,8 @@ Checks report; gates protect. What must not be published is refused by the publi
 itself, in SQL, because a blocking check only stops its own run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import duckdb
@@ -22,6 +23,11 @@ from reconcile_pipeline.resources.warehouse import Warehouse
 from reconcile_pipeline.warehouse.catalogue import TABLES
 from reconcile_pipeline.warehouse.schemas import failure_cases
 
+if TYPE_CHECKING:
+    import polars as pl
+
+SCHEMA_CHECK = "rows_match_the_schema"
+PARTITION_TAG = "dagster/partition"
 Question = Callable[[duckdb.DuckDBPyConnection, str], Verdict]
 
 REALITY: dict[str, tuple[str, Question]] = {
@@ -35,53 +41,78 @@ REALITY: dict[str, tuple[str, Question]] = {
 
 def build_checks() -> list[dg.AssetChecksDefinition]:
     """Schema checks of every table, the reality checks, and conservation, which blocks."""
-    return [
-        *(_schema_check(name) for name in TABLES),
-        *(_reality_check(name, asset, ask) for name, (asset, ask) in REALITY.items()),
-        _conservation_check(),
-    ]
+    return [_schema_checks(), _reality_checks(), _conservation_check()]
 
 
-def _schema_check(name: str) -> dg.AssetChecksDefinition:
-    table = TABLES[name]
+def _schema_checks() -> dg.AssetChecksDefinition:
+    """One step for all tables: a step of its own for each would cost more than the checks."""
 
-    @dg.asset_check(
-        asset=name.split("."),
-        name="rows_match_the_schema",
-        description="Columns, types, allowed values and keys are as documented.",
+    @dg.multi_asset_check(
+        name="schema_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                SCHEMA_CHECK,
+                asset=name.split("."),
+                description="Columns, types, allowed values and keys are as documented.",
+            )
+            for name in TABLES
+        ],
     )
-    def rows_match_the_schema(
+    def schema_checks(
         context: dg.AssetCheckExecutionContext, warehouse: Warehouse
-    ) -> dg.AssetCheckResult:
+    ) -> Iterator[dg.AssetCheckResult]:
+        period = context.run.tags[PARTITION_TAG]
         with readable_failures(), warehouse.get_connection() as connection:
-            cases = failure_cases(connection, table, context.run.tags["dagster/partition"])
-        if cases is None:
-            return dg.AssetCheckResult(passed=True)
-        rows = cases.select("column", "check", "failure_case").rows()
-        return dg.AssetCheckResult(
-            passed=False,
-            description=f"{len(rows)} values break the schema of {name}. Report this as a bug.",
-            metadata={"failures": markdown_table(["column", "check", "value"], rows)},
-        )
+            for name, table in TABLES.items():
+                yield _schema_result(name, failure_cases(connection, table, period))
 
-    return rows_match_the_schema
+    return schema_checks
 
 
-def _reality_check(name: str, asset: str, ask: Question) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=asset.split("."), name=name, description=ask.__doc__)
-    def reality_check(
+def _schema_result(name: str, cases: "pl.DataFrame | None") -> dg.AssetCheckResult:
+    key = name.split(".")
+    if cases is None:
+        return dg.AssetCheckResult(check_name=SCHEMA_CHECK, asset_key=key, passed=True)
+    rows = cases.select("column", "check", "failure_case").rows()
+    return dg.AssetCheckResult(
+        check_name=SCHEMA_CHECK,
+        asset_key=key,
+        passed=False,
+        description=f"{len(rows)} values break the schema of {name}. Report this as a bug.",
+        metadata={"failures": markdown_table(["column", "check", "value"], rows)},
+    )
+
+
+def _reality_checks() -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(
+        name="reality_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                name,
+                asset=asset.split("."),
+                description=question.__doc__,
+                additional_deps=[["recon", "exclusions"], ["recon", "unmapped_accounts"]],
+            )
+            for name, (asset, question) in REALITY.items()
+        ],
+    )
+    def reality_checks(
         context: dg.AssetCheckExecutionContext, warehouse: Warehouse
-    ) -> dg.AssetCheckResult:
+    ) -> Iterator[dg.AssetCheckResult]:
+        period = context.run.tags[PARTITION_TAG]
         with readable_failures(), warehouse.get_connection() as connection:
-            verdict = ask(connection, context.run.tags["dagster/partition"])
-        return dg.AssetCheckResult(
-            passed=verdict.is_good,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=verdict.message,
-            metadata={**verdict.numbers},
-        )
+            for name, (asset, question) in REALITY.items():
+                verdict = question(connection, period)
+                yield dg.AssetCheckResult(
+                    check_name=name,
+                    asset_key=asset.split("."),
+                    passed=verdict.is_good,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=verdict.message,
+                    metadata={**verdict.numbers},
+                )
 
-    return reality_check
+    return reality_checks
 
 
 def _conservation_check() -> dg.AssetChecksDefinition:
@@ -101,7 +132,7 @@ def _conservation_check() -> dg.AssetChecksDefinition:
             " order by system, measure"
         )
         with readable_failures(), warehouse.get_connection() as connection:
-            period = context.run.tags["dagster/partition"]
+            period = context.run.tags[PARTITION_TAG]
             rows = connection.execute(query, {"period": period}).fetchall()
         lost = [row for row in rows if not row[-1]]
         header = ["system", "measure", "in", "cards", "unmapped", "excluded", "missing", "records"]

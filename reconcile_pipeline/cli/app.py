@@ -1,5 +1,6 @@
 """The command line's one application object, and the options several commands share."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-console = Console(highlight=False)
+# Into a file or a log there is no width to ask for; a table needs some.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 132)
 
 ConfigOption = Annotated[
     Path | None,

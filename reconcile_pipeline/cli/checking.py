@@ -16,7 +16,8 @@ from reconcile_pipeline.reality import (
     lines_have_quantities,
     most_are_mapped,
 )
-from reconcile_pipeline.settings import Settings, SystemSettings
+from reconcile_pipeline.settings import Settings
+from reconcile_pipeline.settings_systems import SystemSettings
 from reconcile_pipeline.state import State
 from reconcile_pipeline.systems.base import Stream, System
 from reconcile_pipeline.systems.registry import SYSTEMS

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from reconcile_pipeline.definitions import build_definitions
+from reconcile_pipeline.assembly import build_definitions
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.state import State
 

@@ -83,8 +83,9 @@ def _print_money(console: Console, rows: list[tuple[Any, ...]]) -> None:
 
 def _print_top(console: Console, rows: list[tuple[Any, ...]]) -> None:
     table = Table(title="\nThe ten dearest", title_justify="left", box=None, pad_edge=False)
-    for name in ("#", "company", "service", "finding"):
-        table.add_column(name, overflow="ellipsis", no_wrap=True)
+    table.add_column("#", justify="right", no_wrap=True)
+    for name, width in (("company", 28), ("service", 42), ("finding", None)):
+        table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=width)
     for name in ("invoiced", "used", "money"):
         table.add_column(name, justify="right", no_wrap=True)
     for rank, company, service, finding, psa, vendor, amount, currency in rows:

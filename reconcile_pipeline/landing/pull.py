@@ -180,7 +180,13 @@ def _read_documents(pull: Pull, folder: Path) -> list[StreamResult]:
 
 def _judge(pull: Pull, manifest: Manifest) -> Manifest:
     """Compare with the last complete pull, of this period or of the one before."""
-    shrunk = shrinkage(manifest.streams, _last_complete(pull), pull.limits)
+    unguarded = {
+        stream.name
+        for stream in pull.system.streams(pull.account, pull.on)
+        if not stream.is_guarded
+    }
+    guarded = [stream for stream in manifest.streams if stream.name not in unguarded]
+    shrunk = shrinkage(guarded, _last_complete(pull), pull.limits)
     if not shrunk:
         return replace(manifest, state=PullState.COMPLETE)
     return replace(

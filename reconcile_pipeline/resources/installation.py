@@ -14,7 +14,7 @@ from reconcile_pipeline.building import Site, site_of
 from reconcile_pipeline.landing.guards import Limits
 from reconcile_pipeline.landing.pull import Pull
 from reconcile_pipeline.ledger.decisions import accepted_pull_ids
-from reconcile_pipeline.periods import check_pullable, local_day
+from reconcile_pipeline.periods import check_pullable, last_day, local_day
 from reconcile_pipeline.settings import load_settings
 from reconcile_pipeline.systems.registry import SYSTEMS
 
@@ -51,7 +51,8 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
                 landing=site.state.landing,
                 period=period,
                 is_grace=is_grace,
-                on=local_day(now, settings.timezone),
+                # In the grace days records are judged as of the period's last day.
+                on=min(local_day(now, settings.timezone), last_day(period)),
                 now=self.now,
                 limits=Limits(settings.max_row_drop, settings.max_account_drop),
                 accepted=accepted,

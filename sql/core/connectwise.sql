@@ -201,7 +201,17 @@ select
     coalesce(additions.addition.lessincluded, 0) as qty_included,
     additions.addition.unitprice as unit_price,
     additions.addition.unitcost as unit_cost,
-    named.currency as currency,
+    -- The PSA has names where codes are wanted; a name nobody listed here stays as it is.
+    case named.currency
+        when 'US Dollar' then 'USD'
+        when 'Euro' then 'EUR'
+        when 'British Pound' then 'GBP'
+        when 'Canadian Dollar' then 'CAD'
+        when 'Australian Dollar' then 'AUD'
+        when 'New Zealand Dollar' then 'NZD'
+        when 'South African Rand' then 'ZAR'
+        else named.currency
+    end as currency,
     additions.effective_on as effective_on,
     additions.cancelled_on as ends_on,
     false as is_auto_counted,

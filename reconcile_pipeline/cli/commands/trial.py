@@ -37,7 +37,7 @@ def demo(
     from reconcile_pipeline.simulators.world import build_world  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
-    world = build_world(seed, str(size), datetime.now(UTC).date())
+    world = build_world(seed, size.value, datetime.now(UTC).date())
     with running(world) as simulation:
         config = folder / "reconcile.toml"
         simulation.write_config(config, state_dir=".")
@@ -69,7 +69,7 @@ def simulate(
 
     serve(
         seed=seed,
-        size=str(size),
+        size=size.value,
         port_base=port_base,
         latency_ms=latency_ms,
         write_config=write_config,

@@ -234,22 +234,24 @@ def test_half_and_empty_pages_do_not_end_a_list(rig: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("paginator", "answer"),
+    ("paginator", "answer", "calls"),
     [
-        (CursorInBody(lambda _data: "same"), ({"content": [1]}, {})),
-        (NextUrlInBody(lambda _data: "/things?page=2"), ({"content": [1]}, {})),
-        (NextUrlInBody(lambda _data: "https://acme.example/things"), ({"content": [1]}, {})),
-        (LinkHeader(), ({"content": [1]}, {"Link": '</things?page=2>; rel="next"'})),
-        (ForwardOnlyLink(1), ({"content": [1]}, {"Link": "</things?pageId=1>"})),
+        (CursorInBody(lambda _data: "same"), ({"content": [1]}, {}), 2),
+        (NextUrlInBody(lambda _data: "/things?page=2"), ({"content": [1]}, {}), 2),
+        (NextUrlInBody(lambda _data: "https://acme.example/things"), ({"content": [1]}, {}), 1),
+        (LinkHeader(), ({"content": [1]}, {"Link": '</things?page=2>; rel="next"'}), 2),
+        (ForwardOnlyLink(1), ({"content": [1]}, {"Link": "</things?pageId=1>"}), 2),
     ],
 )
-def test_a_list_that_leads_back_is_stopped(rig: Any, paginator: Any, answer: Any) -> None:
+def test_a_list_that_leads_back_is_stopped(
+    rig: Any, paginator: Any, answer: Any, calls: int
+) -> None:
     """A next page that was read before ends the list with an error before it is asked again."""
     client = Scripted(answer)
     with pytest.raises(ApiError, match="back to a page already read") as info:
         drive(rig, client, paginator, content)
     assert info.value.category is Category.INCOMPLETE
-    assert len(client.asked) <= 2
+    assert len(client.asked) == calls
 
 
 def test_a_longer_loop_is_stopped(rig: Any) -> None:

@@ -1,0 +1,274 @@
+"""What every simulated system's server does: routes, auth, throttling, latency, log, faults.
+
+One subclass per system says which paths it has and how it writes an error. No system's rules here.
+"""
+
+import asyncio
+import json
+import math
+import re
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from reconcile_pipeline.simulators.faults import Fault, FaultPlan, as_callable
+from reconcile_pipeline.simulators.records import World
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Call(NamedTuple):
+    """One call as the log keeps it; the path is without its query."""
+
+    method: str
+    path: str
+    status: int
+
+
+@dataclass(slots=True)
+class Query:
+    """One call as a route reads it; parameter and header names are in lower case."""
+
+    method: str
+    path: str
+    params: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+    base_url: str
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a route answers; `data` is turned into JSON, None means an empty body."""
+
+    data: Any = None
+    status: int = HTTPStatus.OK
+    headers: dict[str, str] = field(default_factory=dict)
+    is_empty: bool = False
+
+
+class Refusal(Exception):  # noqa: N818 an answer, not a program error
+    """A call the system refuses; becomes its own error shape."""
+
+    def __init__(self, status: int, message: str, *, code: str = "", fields: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.fields = fields
+
+
+@dataclass(slots=True)
+class Throttle:
+    """So many calls per window; beyond it 429, with Retry-After unless it is None."""
+
+    limit: int
+    window_seconds: float = 60.0
+    retry_after: float | None = 1.0
+
+
+@dataclass(slots=True)
+class State:
+    """What a server remembers between calls, and the knobs a test may turn while it runs."""
+
+    world: World
+    latency_seconds: float = 0.0
+    throttle: Throttle | None = None
+    expires_in: int = 3600
+    tokens: dict[str, float] = field(default_factory=dict)
+    forbidden: set[str] = field(default_factory=set)
+    """Path prefixes that the credentials may not read."""
+    cache: dict[Any, Any] = field(default_factory=dict)
+    """Prepared lists by query; emptied whenever the world changes."""
+
+    version: int = 0
+
+    def changed(self) -> None:
+        """Say that records came, went or moved, so that lists and indexes are made anew."""
+        self.cache.clear()
+        self.version += 1
+
+
+Handler = Callable[..., Answer]
+
+
+class Simulator:
+    """A small ASGI application: one vendor's API over a world."""
+
+    name = ""
+    path_prefix = ""
+    """What the base URL that clients configure carries after the host and port."""
+
+    def __init__(
+        self, state: State, credentials: dict[str, str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.state = state
+        self.credentials = credentials
+        self.faults = FaultPlan()
+        self.log: list[Call] = []
+        self.targets: list[str] = []
+        """Path and query of every call, in the order of the log."""
+        self.clock = clock
+        self._recent: deque[float] = deque()
+        self._last_body: dict[str, tuple[Answer, bytes]] = {}
+        self._routes: list[tuple[str, re.Pattern[str], Handler, bool]] = []
+
+    def route(self, method: str, path: str, handler: Handler, *, is_open: bool = False) -> None:
+        """Serve a path; its named groups become the handler's keyword arguments."""
+        self._routes.append((method, re.compile(path), handler, is_open))
+
+    def authorize(self, query: Query) -> None:
+        """Raise Refusal unless the call carries good credentials."""
+        raise NotImplementedError
+
+    def error(self, query: Query, refusal: Refusal) -> Any:  # noqa: ANN401 JSON of any shape
+        """The vendor's own error body."""
+        raise NotImplementedError
+
+    def lie_about_total(self, data: Any, _off_by: int) -> Any:  # noqa: ANN401
+        """The same page with a wrong announced total; unchanged where none is announced."""
+        return data
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one HTTP call and log it, whatever happens to it."""
+        if scope["type"] != "http":
+            return
+        query = await _read(scope, receive)
+        latency = self.state.latency_seconds
+        if latency:
+            await asyncio.sleep(latency)
+        faults = self.faults.strike(query.path)
+        answer = self._answer(query, faults)
+        body = b"" if answer.is_empty else _json(answer.data)
+        answer, body, sent = self._spoil(query, answer, body, faults)
+        # Logged before it is sent: who has the answer must find the call in the log.
+        self.log.append(Call(query.method, query.path, int(answer.status)))
+        self.targets.append(scope["path"] + _with_mark(scope["query_string"].decode()))
+        await _send(send, answer, body, sent)
+
+    def _answer(self, query: Query, faults: list[Fault]) -> Answer:
+        try:
+            for fault in faults:
+                if fault.kind == "hook":
+                    as_callable(fault.value)(self.state)
+                    self.state.changed()
+                elif fault.kind == "status":
+                    return self._faulty(query, fault)
+            self._keep_limit()
+            return self._dispatch(query)
+        except Refusal as refusal:
+            headers = {}
+            throttle = self.state.throttle
+            if refusal.status == HTTPStatus.TOO_MANY_REQUESTS and throttle is not None:
+                headers = _retry_after(throttle.retry_after)
+            return Answer(self.error(query, refusal), refusal.status, headers)
+
+    def _dispatch(self, query: Query) -> Answer:
+        allowed = []
+        for method, pattern, handler, is_open in self._routes:
+            match = pattern.fullmatch(query.path)
+            if match is None:
+                continue
+            if method != query.method:
+                allowed.append(method)
+                continue
+            if not is_open:
+                self.authorize(query)
+                if any(query.path.startswith(prefix) for prefix in self.state.forbidden):
+                    raise Refusal(HTTPStatus.FORBIDDEN, "You do not have permission to do this.")
+            return handler(query, **match.groupdict())
+        if allowed:
+            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{query.method} is not allowed here.")
+        raise Refusal(HTTPStatus.NOT_FOUND, "Not found.")
+
+    def _keep_limit(self) -> None:
+        throttle = self.state.throttle
+        if throttle is None:
+            return
+        now = self.clock()
+        while self._recent and self._recent[0] <= now - throttle.window_seconds:
+            self._recent.popleft()
+        if len(self._recent) >= throttle.limit:
+            raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests.")
+        self._recent.append(now)
+
+    def _faulty(self, query: Query, fault: Fault) -> Answer:
+        status = int(fault.value)
+        refusal = Refusal(status, HTTPStatus(status).phrase)
+        return Answer(self.error(query, refusal), status, _retry_after(fault.retry_after))
+
+    def _spoil(
+        self, query: Query, answer: Answer, body: bytes, faults: list[Fault]
+    ) -> tuple[Answer, bytes, bytes]:
+        """The answer, its whole body, and the part of the body that is really sent."""
+        previous = self._last_body.get(query.path)
+        self._last_body[query.path] = (answer, body)
+        cut = False
+        for fault in faults:
+            if fault.kind == "duplicate_page" and previous is not None:
+                answer, body = previous
+            elif fault.kind == "wrong_shape":
+                body = b'{"unexpected": [1, 2, 3]}'
+            elif fault.kind == "replace_body":
+                body = as_callable(fault.value)(body)
+            elif fault.kind == "total_lies":
+                body = _json(self.lie_about_total(answer.data, int(fault.value)))
+            elif fault.kind == "drop_header":
+                kept = {k: v for k, v in answer.headers.items() if k.lower() != fault.value.lower()}
+                answer = Answer(answer.data, answer.status, kept, answer.is_empty)
+            elif fault.kind == "close_midway":
+                cut = True
+        return answer, body, body[: len(body) // 2] if cut else body
+
+
+def number(query: Query, name: str, default: int, *, least: int = 0) -> int:
+    """A whole-number parameter; refuses anything else with 400."""
+    text = query.params.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise Refusal(HTTPStatus.BAD_REQUEST, f"Parameter {name} must be a number >= {least}.")
+    return int(text)
+
+
+async def _read(scope: Message, receive: Receive) -> Query:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    headers = {key.decode("latin-1").lower(): v.decode("latin-1") for key, v in scope["headers"]}
+    pairs = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
+    params = {key.lower(): value for key, value in pairs}
+    path = scope["path"].rstrip("/") or "/"
+    base_url = f"http://{headers.get('host', 'localhost')}"
+    return Query(scope["method"], path, params, headers, body, base_url)
+
+
+async def _send(send: Send, answer: Answer, body: bytes, sent: bytes) -> None:
+    headers = {"content-type": "application/json", **answer.headers}
+    headers["content-length"] = str(len(body))
+    if answer.is_empty:
+        headers.pop("content-type")
+    raw = [(key.lower().encode("latin-1"), v.encode("latin-1")) for key, v in headers.items()]
+    await send({"type": "http.response.start", "status": int(answer.status), "headers": raw})
+    await send({"type": "http.response.body", "body": sent})
+
+
+def _json(data: object) -> bytes:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _retry_after(seconds: float | None) -> dict[str, str]:
+    return {} if seconds is None else {"Retry-After": str(math.ceil(seconds))}
+
+
+def _with_mark(query: str) -> str:
+    return f"?{query}" if query else ""

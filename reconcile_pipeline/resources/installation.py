@@ -11,6 +11,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from reconcile_pipeline.building import Site, site_of
+from reconcile_pipeline.http import install_redaction
 from reconcile_pipeline.landing.guards import Limits
 from reconcile_pipeline.landing.pull import Pull
 from reconcile_pipeline.ledger.decisions import accepted_pull_ids
@@ -32,6 +33,7 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The installation, opened once per run."""
         if self._site is None:
             self._site = site_of(load_settings(Path(self.config_path)))
+            install_redaction(self._site.settings.secret_values())
         return self._site
 
     def now(self) -> datetime:

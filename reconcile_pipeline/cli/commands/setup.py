@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from reconcile_pipeline.cli.app import ConfigOption, app, console
+from reconcile_pipeline.http import install_redaction
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.periods import local_day
 from reconcile_pipeline.settings import FILE_NAME, load_settings
@@ -58,6 +59,7 @@ def check(config: ConfigOption = None) -> None:
     from reconcile_pipeline.cli.checking import check_systems, print_business  # noqa: PLC0415
 
     settings = load_settings(config)
+    install_redaction(settings.secret_values())
     today = local_day(datetime.now(UTC), settings.timezone)
     failed = asyncio.run(check_systems(console, settings, today))
     print_business(console, settings, today)

@@ -5,6 +5,7 @@ one is a conflict that names the first.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -40,24 +41,37 @@ class Decided:
         return (self.decision, self.qty_target, self.reviewer, self.note)
 
 
-def record_decision(ledger: Ledger, decided: Decided) -> bool:
-    """Append a decision; True when it is new, False when it repeats the one on file."""
-    row = {
-        **asdict(decided),
-        "decision_id": decided.decision_id,
-        "decision": str(decided.decision),
-        "qty_target": None if decided.qty_target is None else str(decided.qty_target),
-        "decided_at": decided.decided_at.astimezone(UTC).isoformat(),
-    }
+def record_decisions(ledger: Ledger, decided: Iterable[Decided]) -> int:
+    """Append all of them or none; returns how many are new, repeats being harmless.
+
+    Raises:
+        PipelineError: `input`, when a card's version was decided differently before.
+    """
     with ledger.writing() as connection:
-        found = (
-            connection.execute(sa.select(table).where(table.c.decision_id == decided.decision_id))
-            .mappings()
-            .first()
+        return sum(_record(connection, item) for item in decided)
+
+
+def record_decision(ledger: Ledger, decided: Decided) -> bool:
+    """Append one decision; True when it is new, False when it repeats the one on file."""
+    return bool(record_decisions(ledger, [decided]))
+
+
+def _record(connection: sa.Connection, decided: Decided) -> bool:
+    query = sa.select(table).where(table.c.decision_id == decided.decision_id)
+    found = connection.execute(query).mappings().first()
+    if found is None:
+        connection.execute(
+            table.insert().values(
+                {
+                    **asdict(decided),
+                    "decision_id": decided.decision_id,
+                    "decision": str(decided.decision),
+                    "qty_target": None if decided.qty_target is None else str(decided.qty_target),
+                    "decided_at": decided.decided_at.astimezone(UTC).isoformat(),
+                }
+            )
         )
-        if found is None:
-            connection.execute(table.insert().values(row))
-            return True
+        return True
     first = _from_row(dict(found))
     if first.content == decided.content:
         return False

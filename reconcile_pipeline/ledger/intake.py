@@ -36,7 +36,13 @@ def from_file(
     name: str,
     at: datetime,
 ) -> list[Mapping]:
-    """Entries for the file's lines that say something new; an unknown target is refused."""
+    """Entries for the file's lines that say something new; an unknown target is refused.
+
+    While the PSA shows nothing at all, its pull has failed and no target can be told unknown:
+    the file waits.
+    """
+    if not seen.companies and not seen.products:
+        return []
     known = {entry.place: entry for entry in in_force}
     names = {("account", item.system, item.id): item.name for item in seen.accounts}
     names |= {("service", item.system, item.id): item.name for item in seen.services}

@@ -1,7 +1,8 @@
 """Mappings in the ledger: appended one by one, read as the state in force at an instant.
 
 An account maps to one company: its newest entry counts. A service links to many products: the
-newest entry of each link counts, and an exclusion of the service counts for all of them.
+newest entry of each link counts. An exclusion of the service ends all its links, and a link made
+later ends the exclusion.
 """
 
 from collections.abc import Iterable
@@ -66,12 +67,18 @@ def record_mappings(ledger: Ledger, entries: Iterable[Mapping]) -> int:
 
 def mappings_in_force(ledger: Ledger, *, until: datetime | None = None) -> list[Mapping]:
     """The mappings as they stood at `until` (None: now), ordered by what they map."""
-    newest: dict[tuple[str, str, str, str | None], Mapping] = {}
+    items: dict[tuple[str, str, str], dict[str | None, Mapping]] = {}
     for row in ledger.rows(sa.select(table).order_by(table.c.entry_id)):
         entry = _from_row(row)
         if until is None or entry.decided_at < until:
-            newest[entry.place] = entry
-    return sorted(newest.values(), key=lambda entry: (*entry.place[:3], entry.target_id or ""))
+            target = entry.place[3]
+            links = items.setdefault((entry.kind, entry.system, entry.item_id), {})
+            if target is None:
+                links.clear()
+            links.pop(None, None)
+            links[target] = entry
+    newest = [entry for links in items.values() for entry in links.values()]
+    return sorted(newest, key=lambda entry: (*entry.place[:3], entry.target_id or ""))
 
 
 def as_rows(entries: Iterable[Mapping]) -> list[dict[str, Any]]:

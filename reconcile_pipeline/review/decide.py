@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from reconcile_pipeline.ledger.decisions import Decided, read_decisions, record_decision
+from reconcile_pipeline.ledger.decisions import Decided, read_decisions, record_decisions
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.periods import first_day, next_period
@@ -62,7 +62,7 @@ def decide(
         )
     if refused:
         raise _all_of(refused, len(wanted))
-    return sum(record_decision(ledger, item) for item in checked)
+    return record_decisions(ledger, checked)
 
 
 def fill_review_tables(connection: Connection, ledger: Ledger, period: str) -> None:

@@ -71,11 +71,13 @@ async def _check_system(
 async def _first_page(console: Console, client: ApiClient, stream: Stream) -> None:
     if stream.request is None:
         return
-    pages = paginate(client, stream.request, stream.paginator(), stream.records)
+    paginator = stream.paginator()
+    pages = paginate(client, stream.request, paginator, stream.records)
     async for page in pages:
         announced = stream.announced(page.reply.data)
         count = len(page.records)
-        more = "" if announced is not None or not page.expected_pages else " on the first page"
+        is_whole = paginator.next(page.reply.request, page.reply, count) is None
+        more = "" if announced is not None or is_whole else " or more"
         console.print(f"  {GOOD} {stream.name}: {announced or count}{more}")
         return
 

@@ -1,0 +1,73 @@
+# Every target sets up what it needs by itself: `make demo` on a fresh clone is enough.
+# Wanted from the machine: Python 3.11 or newer, make, git. No root, no account.
+# Another Python: make demo PYTHON=/path/to/python3
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-in
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The stamp holds the folder it was made in. A moved or copied checkout needs its .venv anew,
+# because the commands inside it hold absolute paths.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(STAMP) ## Reconcile a made-up provider end to end, over real HTTP, no account needed
+	@$(BIN)/reconcile demo
+
+.PHONY: ui
+ui: $(STAMP) ## Open the Dagster UI on this machine: your reconcile.toml, or else the demo's
+	@$(BIN)/reconcile ui
+
+.PHONY: test
+test: $(STAMP) ## Run the tests, all but the slow ones
+	@$(BIN)/pytest -m "not slow"
+
+.PHONY: test-full
+test-full: $(STAMP) ## Run every test, the slow ones too, with many more generated examples
+	@$(BIN)/pytest --hypothesis-profile=thorough
+
+.PHONY: check
+check: lint format types sql ## Check style, types and SQL; changes nothing
+
+.PHONY: lint
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+
+.PHONY: format
+format: $(STAMP)
+	@$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(STAMP)
+	@$(BIN)/mypy
+
+.PHONY: sql
+sql: $(STAMP)
+	@$(BIN)/sqlfluff lint sql/
+
+.PHONY: setup
+setup: $(STAMP) ## Only make .venv and install the locked packages
+
+.PHONY: lock
+lock: ## Renew requirements.lock from pyproject.toml (newer versions: UPGRADE=--upgrade)
+	@test -x $(BIN)/uv || { echo "Run 'make setup' first: it brings the tool that writes the lock." >&2; exit 1; }
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-strip-extras --no-emit-index-url \
+	  --custom-compile-command 'make lock' --quiet $(UPGRADE) -o requirements.lock
+
+.PHONY: clean
+clean: ## Remove .venv, caches and the demo's state; your own .reconcile stays
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .reconcile/demo
+	@find reconcile_pipeline tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): requirements.lock pyproject.toml scripts/setup.sh
+	@PYTHON='$(PYTHON)' sh scripts/setup.sh '$(VENV)' '$(STAMP)'

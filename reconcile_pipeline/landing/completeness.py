@@ -11,6 +11,8 @@ from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.systems.base import Record, Stream
 
 MOST_DECIMALS = 4
+TOO_MANY_UNITS = 10**9
+"""Beyond any real count; times a price it would not fit the tables' DECIMAL(18,4)."""
 
 
 class ListChangedError(Exception):
@@ -72,7 +74,8 @@ class Tally:
         for path in self._stream.numbers:
             value = _at(record, path)
             if not _is_number(value):
-                self._refuse(record, f"whose {path} is not a number with up to 4 decimals")
+                what = f"is not a number with up to 4 decimals, below {TOO_MANY_UNITS:,}"
+                self._refuse(record, f"whose {path} {what}")
 
     def _refuse(self, record: Record, what: str) -> None:
         key = _at(record, self._stream.key)
@@ -96,5 +99,6 @@ def _at(record: Record, path: str) -> Any:  # noqa: ANN401 - a JSON value
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return False
-    exponent = Decimal(value).normalize().as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -MOST_DECIMALS
+    number = Decimal(value)
+    exponent = number.normalize().as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -MOST_DECIMALS and abs(number) < TOO_MANY_UNITS

@@ -118,12 +118,17 @@ def read_manifests(landing: Path, period: str) -> list[Manifest]:
     manifests = [
         read_manifest(path)
         for path in landing.glob(f"{period}/*/*/{FILE_NAME}")
-        if not path.parent.name.startswith(".")
+        if _is_finished(path)
     ]
     return sorted(manifests, key=lambda manifest: (manifest.started_at, manifest.pull_id))
 
 
 def periods_landed(landing: Path) -> list[str]:
     """Periods with at least one finished pull, oldest first."""
-    found = {path.parent.parent.parent.name for path in landing.glob(f"*/*/*/{FILE_NAME}")}
-    return sorted(found)
+    paths = landing.glob(f"*/*/*/{FILE_NAME}")
+    return sorted({path.parent.parent.parent.name for path in paths if _is_finished(path)})
+
+
+def _is_finished(path: Path) -> bool:
+    """A pull killed after its manifest was written still has its hidden folder's name."""
+    return not path.parent.name.startswith(".")

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from reconcile_pipeline.http import ApiClient
@@ -53,13 +53,20 @@ class Pull:
 async def pull_all(pulls: Sequence[Pull]) -> AsyncIterator[Manifest]:
     """Pull all systems concurrently in one event loop; yields each manifest as it is ready."""
     tasks = [asyncio.create_task(pull_system(pull)) for pull in pulls]
-    for finished in asyncio.as_completed(tasks):
-        yield await finished
+    try:
+        for finished in asyncio.as_completed(tasks):
+            yield await finished
+    finally:
+        # A pull that can't even leave its manifest ends them all; none may go on unwatched.
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def pull_system(pull: Pull) -> Manifest:
     """Pull one system and leave its manifest, whatever happens on the way."""
-    started_at = pull.now()
+    home = pull.landing / pull.period / pull.account.name
+    started_at = _own_instant(home, pull)
     manifest = Manifest(
         pull_id=pull_id_for(pull.account.name, started_at),
         system=pull.account.name,
@@ -72,7 +79,6 @@ async def pull_system(pull: Pull) -> Manifest:
         finished_at=started_at,
         state=PullState.FAILED,
     )
-    home = pull.landing / pull.period / pull.account.name
     folder = home / f".{manifest.pull_id}"
     folder.mkdir(parents=True)
     try:
@@ -94,6 +100,14 @@ async def pull_system(pull: Pull) -> Manifest:
     folder.rename(home / manifest.pull_id)
     sync_folder(home)
     return manifest
+
+
+def _own_instant(home: Path, pull: Pull) -> datetime:
+    """The clock's instant, moved on while an older pull has it: a clock may stand or go back."""
+    instant = pull.now()
+    while (home / pull_id_for(pull.account.name, instant)).exists():
+        instant += timedelta(microseconds=1)
+    return instant
 
 
 async def _attempt(pull: Pull, manifest: Manifest, folder: Path) -> Manifest:
@@ -229,5 +243,7 @@ def pulling_alone(landing: Path) -> Iterator[None]:
                 category=Category.INPUT,
             ) from error
         for abandoned in landing.glob("*/*/.*"):
-            shutil.rmtree(abandoned)
+            # A file is none of ours: file managers leave their own hidden ones everywhere.
+            if abandoned.is_dir():
+                shutil.rmtree(abandoned)
         yield

@@ -44,6 +44,10 @@ def from_file(
     if not seen.companies and not seen.products:
         return []
     known = {entry.place: entry for entry in in_force}
+    by_hand: dict[tuple[str, str, str], list[Mapping]] = {}
+    for entry in in_force:
+        if entry.method == "manual":
+            by_hand.setdefault(entry.place[:3], []).append(entry)
     names = {("account", item.system, item.id): item.name for item in seen.accounts}
     names |= {("service", item.system, item.id): item.name for item in seen.services}
     targets = {
@@ -67,8 +71,7 @@ def from_file(
             leg=row.leg,
             multiplier=row.multiplier,
         )
-        before = known.get(entry.place)
-        if entry.says_the_same_as(before) or (before and before.method == "manual"):
+        if entry.says_the_same_as(known.get(entry.place)) or _is_overruled(entry, by_hand):
             continue
         if row.target_id and row.target_id not in targets[row.kind]:
             raise _unknown_target(row, name)
@@ -106,6 +109,14 @@ def from_exact_names(seen: Seen, in_force: Sequence[Mapping], *, at: datetime) -
         for kind, matches in pairs.items()
         for match in matches
     ]
+
+
+def _is_overruled(entry: Mapping, by_hand: Lookup[tuple[str, str, str], list[Mapping]]) -> bool:
+    """Somebody decided otherwise about the same account or link, or about all of the service."""
+    return any(
+        hand.place == entry.place or None in (hand.place[3], entry.place[3])
+        for hand in by_hand.get(entry.place[:3], ())
+    )
 
 
 def _unknown_target(row: MappingRow, name: str) -> PipelineError:

@@ -15,6 +15,9 @@ from reconcile_pipeline.model import Category, PipelineError
 COLUMNS = ("kind", "system", "id", "name", "target_id", "leg", "multiplier", "state", "reason")
 NEEDED = ("kind", "system", "id", "target_id", "state")
 LEGS = ("usage", "purchased", "invoiced")
+MOST_DECIMALS = 4
+TOO_LARGE = 10**9
+_NUMBER = "Write a number above 0 with at most four decimals."
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,15 @@ class MappingRow:
 def read_mapping_file(text: str, *, name: str, systems: Collection[str]) -> list[MappingRow]:
     """Parse and check the whole file; raises PipelineError naming the first wrong line."""
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    try:
+        return _rows(reader, name, systems)
+    except csv.Error as error:
+        # The inner reader's number: the outer one's is still that of the last good line.
+        line = reader.reader.line_num
+        raise _wrong(name, line, str(error), "Save it again as CSV (UTF-8).") from error
+
+
+def _rows(reader: "csv.DictReader[str]", name: str, systems: Collection[str]) -> list[MappingRow]:
     header = reader.fieldnames or []
     missing = [column for column in NEEDED if column not in header]
     if missing:
@@ -43,22 +55,24 @@ def read_mapping_file(text: str, *, name: str, systems: Collection[str]) -> list
             name, 1, f"the header lacks {', '.join(missing)}", f"Columns: {', '.join(COLUMNS)}."
         )
     rows: list[MappingRow] = []
-    seen: dict[tuple[str, ...], int] = {}
-    try:
-        for values in reader:
-            if not any(isinstance(value, str) and value.strip() for value in values.values()):
-                continue
-            row = _check(values, reader.line_num, name, systems)
-            target = row.target_id or "" if row.kind == "service" else ""
-            place = (row.kind, row.system, row.item_id, target)
-            if place in seen:
-                what = f"{row.kind} {row.item_id} stands in line {seen[place]} already"
-                raise _wrong(name, row.line, what, "Keep one of the two lines.")
-            seen[place] = row.line
-            rows.append(row)
-    except csv.Error as error:
-        raise _wrong(name, reader.line_num, str(error), "Save it again as CSV (UTF-8).") from error
+    seen: dict[tuple[str, str, str], dict[str | None, int]] = {}
+    for values in reader:
+        if not any(isinstance(value, str) and value.strip() for value in values.values()):
+            continue
+        row = _check(values, reader.line_num, name, systems)
+        _refuse_contradiction(row, seen.setdefault((row.kind, row.system, row.item_id), {}), name)
+        rows.append(row)
     return rows
+
+
+def _refuse_contradiction(row: MappingRow, others: dict[str | None, int], name: str) -> None:
+    """An account has one line; a service has one per product, or a single one that excludes it."""
+    stands_alone = row.kind == "account" or row.target_id is None or None in others
+    line = next(iter(others.values()), None) if stands_alone else others.get(row.target_id)
+    if line is not None:
+        what = f"{row.kind} {row.item_id} stands in line {line} already"
+        raise _wrong(name, row.line, what, "Keep one of the two lines.")
+    others[row.target_id] = row.line
 
 
 def _check(
@@ -107,9 +121,9 @@ def _multiplier(cell: str, name: str, line: int) -> Decimal:
     try:
         value = Decimal(cell)
     except InvalidOperation as error:
-        raise _wrong(name, line, f"multiplier is “{cell}”", "Write a number above 0.") from error
-    if not value.is_finite() or value <= 0:
-        raise _wrong(name, line, f"multiplier is “{cell}”", "Write a number above 0.")
+        raise _wrong(name, line, f"multiplier is “{cell}”", _NUMBER) from error
+    if not value.is_finite() or not 0 < value < TOO_LARGE or value != round(value, MOST_DECIMALS):
+        raise _wrong(name, line, f"multiplier is “{cell}”", _NUMBER)
     return value
 
 

@@ -54,8 +54,10 @@ Connection = duckdb.DuckDBPyConnection
 
 def create_tables(connection: Connection) -> None:
     """Make every schema and table that is missing, comments included."""
-    for statement in create_statements():
-        connection.execute(statement)
+    # One transaction: three hundred statements would otherwise wait for the disk one by one.
+    with _transaction(connection):
+        for statement in create_statements():
+            connection.execute(statement)
 
 
 def build_core(

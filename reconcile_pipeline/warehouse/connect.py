@@ -60,7 +60,7 @@ def _connect(
             return duckdb.connect(str(path))
         except duckdb.IOException as error:
             text = str(error)
-            if "lock" not in text.lower():
+            if "could not set lock" not in text.lower():
                 raise _unreadable(path, error) from error
             if waited >= longest_wait:
                 raise _locked(path, text, waited) from error

@@ -220,6 +220,8 @@ select
         when additions.addition.billcustomer = 'DoNotBill' then 'do_not_bill'
         when additions.effective_on > $on then 'not_effective_yet'
         when additions.cancelled_on <= $on then 'cancelled'
+        -- Made after the companies were read, or hidden from the API member.
+        when companies.company_id is null then 'company_unknown'
         when companies.excluded_reason is not null then 'company_excluded'
     end as excluded_reason,
     concat('agreements/', additions.agreement_id, '/additions/', additions.addition.id) as write_key,
@@ -227,7 +229,7 @@ select
 from additions
 inner join core.agreements as agreements
     on additions.agreement_id = agreements.agreement_id and agreements.pull_id = $pull_id
-inner join core.companies as companies
+left join core.companies as companies
     on agreements.company_id = companies.company_id and companies.pull_id = $pull_id
 left join named on additions.agreement_id = named.agreement_id;
 

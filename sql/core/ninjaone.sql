@@ -62,6 +62,15 @@ with records as (
         page
     from raw_pages
     where stream = 'devices'
+),
+
+organizations as (
+    select distinct organization.id as organization_id
+    from (
+        select unnest(from_json(body, '[{"id": "VARCHAR"}]')) as organization
+        from raw_pages
+        where stream = 'organizations'
+    ) as landed
 )
 
 select
@@ -73,10 +82,13 @@ select
             not counting_rules.count_virtual_guests
             and records.device.nodeclass in ('VMWARE_VM_GUEST', 'HYPERV_VMM_GUEST')
             then 'virtual_guest'
+        -- Made after the organizations were read, or hidden from the API user.
+        when organizations.organization_id is null then 'account_unknown'
     end as excluded_reason,
     counting_rules.count_ipados
 from records
 cross join counting_rules
+left join organizations on records.device.organizationid = organizations.organization_id
 qualify row_number() over (partition by records.device.id order by records.page) = 1;
 
 insert into core.accounts by name

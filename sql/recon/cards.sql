@@ -67,7 +67,9 @@ line_sums as (
         lines.service_group_id,
         sum(lines.qty) as qty_psa,
         sum(lines.qty_included) as qty_included,
-        array_to_string(list_sort(list(concat(lines.line_id, ':', lines.qty))), ',') as fingerprint
+        array_to_string(
+            list_sort(list(concat(lines.line_id, ':', lines.qty, ':', lines.qty_included))), ','
+        ) as fingerprint
     from lines
     group by lines.company_id, lines.service_group_id
 ),
@@ -312,7 +314,8 @@ named as (
         md5(concat(
             judged.finding, '|', coalesce(judged.fingerprint, ''), '|',
             coalesce(cast(judged.qty_vendor as varchar), 'unknown'), '|',
-            coalesce(cast(judged.unit_price as varchar), 'unknown')
+            coalesce(cast(judged.unit_price as varchar), 'unknown'), '|',
+            coalesce(judged.currency, 'unknown')
         )) as long_version,
         coalesce(regexp_replace(cast(judged.qty_psa as varchar), '\.?0+$', ''), 'no line') as psa_text,
         coalesce(regexp_replace(cast(judged.qty_vendor as varchar), '\.?0+$', ''), 'unknown') as vendor_text

@@ -1,0 +1,98 @@
+"""Made-up MSPs for every test that wants one: a world, its servers, and an installation's folder.
+
+Light on purpose: this file is loaded by every test, so it imports no Dagster and no DuckDB.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from reconcile_pipeline.http import ApiClient
+from reconcile_pipeline.simulators.serve import SimulatedServer, Simulation, running
+from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.state import State
+
+hypothesis_settings.register_profile("thorough", max_examples=2000, deadline=None)
+
+
+@dataclass(frozen=True)
+class MadeUpMsp:
+    """A world that is being served, and the folder of an installation that reads it."""
+
+    simulation: Simulation
+    config: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.config.parent
+
+    @property
+    def state(self) -> State:
+        return State(self.folder / ".reconcile")
+
+    def server(self, name: str) -> SimulatedServer:
+        return self.simulation.systems[name]
+
+    def quiet(self) -> None:
+        """End every fault, and forget what was asked so far."""
+        for server in self.simulation.systems.values():
+            server.faults.clear()
+            server.log.clear()
+            server.targets.clear()
+            server.state.forbidden.clear()
+
+    def edit_config(self, old: str, new: str) -> None:
+        text = self.config.read_text(encoding="utf-8")
+        assert old in text, f"reconcile.toml holds no {old!r}"
+        self.config.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    def edit_secret(self, variable: str, value: str) -> None:
+        path = self.folder / ".env"
+        lines = path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if not line.startswith(f"{variable}=")]
+        assert len(kept) < len(lines), f".env holds no {variable}"
+        path.write_text("\n".join([*kept, f"{variable}={value}", ""]), encoding="utf-8")
+
+
+OpenMsp = Callable[..., MadeUpMsp]
+"""(folder, seed, as_of) -> a made-up MSP, served until the fixture ends."""
+
+
+def _opener(stack: ExitStack) -> OpenMsp:
+    def open_msp(folder: Path, seed: int, as_of: date) -> MadeUpMsp:
+        simulation = stack.enter_context(running(build_world(seed, "small", as_of)))
+        config = folder / "reconcile.toml"
+        simulation.write_config(config)
+        return MadeUpMsp(simulation, config)
+
+    return open_msp
+
+
+@pytest.fixture
+def open_msp() -> Iterator[OpenMsp]:
+    with ExitStack() as stack:
+        yield _opener(stack)
+
+
+@pytest.fixture(scope="session")
+def open_shared_msp() -> Iterator[OpenMsp]:
+    """As `open_msp`, but served until all tests are over: look, don't change."""
+    with ExitStack() as stack:
+        yield _opener(stack)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Every API client made from now on notes its pauses here instead of waiting."""
+    noted: list[float] = []
+
+    async def note(seconds: float) -> None:
+        noted.append(seconds)
+
+    monkeypatch.setitem(ApiClient.__init__.__kwdefaults__, "sleep", note)
+    return noted

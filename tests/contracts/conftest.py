@@ -1,0 +1,348 @@
+"""The bench on which every kind of system that speaks HTTP is tried against its own server.
+
+Tests name no system: kinds come from the registry, lists from each kind's own declaration, and
+`FACTS` holds what neither can tell. A new kind needs an entry here and nothing else.
+"""
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from reconcile_pipeline.landing.manifest import Manifest
+from reconcile_pipeline.landing.pull import Pull, pull_all
+from reconcile_pipeline.settings_checks import Table, read_table
+from reconcile_pipeline.settings_systems import SecretSource, SystemSettings
+from reconcile_pipeline.simulators import lookups
+from reconcile_pipeline.simulators.records import World
+from reconcile_pipeline.simulators.serve import SimulatedServer, Simulation, running
+from reconcile_pipeline.simulators.truth import PsaTruth
+from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.systems.base import REQUIRED, Record, Stream
+from reconcile_pipeline.systems.registry import SYSTEMS
+
+AS_OF = date(2026, 11, 22)
+PERIOD = "2026-11"
+HTTP_KINDS = [kind for kind, system in SYSTEMS.items() if system.client is not None]
+NOT_A_TOKEN = r"^(?!.*token)"  # noqa: S105 - a pattern of paths
+
+
+def ids(rows: Iterable[Any]) -> list[Any]:
+    return [row["id"] if isinstance(row, dict) else row.id for row in rows]
+
+
+def lines_in_scope(world: World) -> list[Any]:
+    agreements = PsaTruth(world, ()).in_scope
+    return [line.id for line in world.lines if line.agreement_id in agreements]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the documentation and the world say about one kind, and its module does not."""
+
+    page_size: int
+    size_param: str
+    holds: dict[str, Callable[[World], list[Any]]]
+    """By list: the ids that a whole pull must land."""
+    world_lists: dict[str, str]
+    """By list: the world's own list of its records, for those that may shrink alone."""
+    in_use: dict[str, Callable[[World], set[Any]]] = field(default_factory=dict)
+    """By list: ids that other records of the system need, so that they can't vanish alone."""
+    account_of: dict[str, str] = field(default_factory=dict)
+    """By usage list: the attribute that holds the account of a record of the world."""
+    child_paths: dict[str, str] = field(default_factory=dict)
+    """By list without a first request: a pattern of its paths."""
+    empty: bytes = b"[]"
+    token_path: str | None = None
+    announces_totals: bool = False
+    is_ordered_by_id: bool = False
+    """A record that comes twice breaks the documented order: refused instead of counted once."""
+
+
+FACTS = {
+    "connectwise": Facts(
+        page_size=1000,
+        size_param="pagesize",
+        holds={
+            "companies": lambda world: ids(world.companies),
+            "company_statuses": lambda _world: ids(lookups.COMPANY_STATUSES),
+            "company_types": lambda _world: ids(lookups.COMPANY_TYPES),
+            "billing_cycles": lambda _world: ids(lookups.BILLING_CYCLES),
+            "agreement_types": lambda _world: ids(lookups.AGREEMENT_TYPES),
+            "agreements": lambda world: ids(world.agreements),
+            "catalogue": lambda world: ids(world.products),
+            "additions": lines_in_scope,
+        },
+        world_lists={"companies": "companies", "catalogue": "products", "additions": "lines"},
+        in_use={
+            "companies": lambda world: {
+                company_id
+                for agreement in world.agreements
+                for company_id in (agreement.company_id, agreement.bill_to_id)
+            },
+            "catalogue": lambda world: {line.product_id for line in world.lines},
+        },
+        account_of={"additions": "agreement_id"},
+        child_paths={"additions": r"/agreements/\d+/additions$"},
+    ),
+    "pax8": Facts(
+        page_size=200,
+        size_param="size",
+        holds={
+            "companies": lambda world: ids(world.pax8_companies),
+            "subscriptions": lambda world: ids(world.subscriptions),
+        },
+        world_lists={"companies": "pax8_companies", "subscriptions": "subscriptions"},
+        account_of={"subscriptions": "company_id"},
+        empty=b'{"content":[],"page":{"size":200,"totalElements":0,"totalPages":0,"number":0}}',
+        token_path="/v1/token",
+        announces_totals=True,
+    ),
+    "ninjaone": Facts(
+        page_size=1000,
+        size_param="pagesize",
+        holds={
+            "organizations": lambda world: ids(world.organizations),
+            "devices": lambda world: ids(world.devices),
+        },
+        world_lists={"organizations": "organizations", "devices": "devices"},
+        account_of={"devices": "organization_id"},
+        token_path="/ws/oauth/token",
+        is_ordered_by_id=True,
+    ),
+}
+
+
+def make_account(
+    kind: str, folder: Path, server: SimulatedServer | None = None, secret: str = "a-secret"
+) -> SystemSettings:
+    """An account at the server with its credentials, or with one secret value for all of them."""
+    system = SYSTEMS[kind]
+    known = {"base_url": server.base_url, **server.credentials} if server else {}
+    table: dict[str, Any] = {}
+    environ: dict[str, str] = {}
+    for item in system.fields:
+        if item.kind == "secret":
+            table[item.name] = {"env": item.variable}
+            environ[item.variable] = known.get(item.name, secret)
+        elif item.name in known:
+            table[item.name] = known[item.name]
+        elif item.default is REQUIRED:
+            table[item.name] = item.example
+    return SystemSettings(
+        name=f"our_{kind}",
+        kind=kind,
+        title=system.title,
+        role=system.role,
+        folder=folder,
+        values=read_table(Table("reconcile.toml", kind), table, system.fields),
+        secrets=SecretSource(folder, environ),
+    )
+
+
+def fetched_streams(kind: str) -> dict[str, Stream]:
+    """The lists that a pull of the kind asks for, in that order."""
+    declared = SYSTEMS[kind].streams(make_account(kind, Path()), AS_OF)
+    return {stream.name: stream for stream in declared if stream.plan is None}
+
+
+def stream_path(kind: str, stream: Stream) -> str:
+    """A pattern of the paths of one list."""
+    if stream.request is None:
+        return FACTS[kind].child_paths[stream.name]
+    return f"{stream.request.path}$"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each test its kinds, its lists of each kind, or the required fields of each list."""
+    asked = set(metafunc.fixturenames)
+    if "needed" in asked:
+        places = [
+            (kind, name, path)
+            for kind in HTTP_KINDS
+            for name, stream in fetched_streams(kind).items()
+            for path in dict.fromkeys((stream.key, *stream.required))
+        ]
+        metafunc.parametrize(("kind", "listed", "needed"), places)
+    elif "listed" in asked:
+        pairs = [(kind, name) for kind in HTTP_KINDS for name in fetched_streams(kind)]
+        metafunc.parametrize(("kind", "listed"), pairs)
+    elif "kind" in asked:
+        metafunc.parametrize("kind", HTTP_KINDS)
+
+
+class Clock:
+    """Each question is a second later than the one before: no two pulls begin together."""
+
+    def __init__(self) -> None:
+        self.instant = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.instant += timedelta(seconds=1)
+        return self.instant
+
+
+CLOCK = Clock()
+
+
+@dataclass
+class Bench:
+    """One served world and one landing folder to pull it into."""
+
+    simulation: Simulation
+    folder: Path
+
+    @property
+    def landing(self) -> Path:
+        return self.folder / "landing"
+
+    def server(self, kind: str) -> SimulatedServer:
+        return self.simulation.systems[kind]
+
+    def stream(self, kind: str, name: str) -> Stream:
+        return fetched_streams(kind)[name]
+
+    def streams(self, kind: str) -> list[Stream]:
+        return list(fetched_streams(kind).values())
+
+    def fault(self, kind: str, stream: Stream | None, *, what: Any, **fault: Any) -> None:
+        """Plan a fault on a list's paths, or on every path that is not the token's."""
+        path = NOT_A_TOKEN if stream is None else stream_path(kind, stream)
+        self.server(kind).faults.add(path, kind=what, **fault)
+
+    def edit_rows(self, kind: str, stream: Stream, edit: Callable[[list[Record]], None]) -> None:
+        """Let every answer of a list pass through an edit of its records."""
+
+        def rewrite(body: bytes) -> bytes:
+            data = json.loads(body)
+            edit(stream.records(data))
+            return json.dumps(data).encode()
+
+        self.fault(kind, stream, what="replace_body", value=rewrite, times=None)
+
+    def account(self, kind: str, secret: str | None = None) -> SystemSettings:
+        account = make_account(kind, self.folder, self.server(kind))
+        if secret is None:
+            return account
+        wrong = {item.variable: secret for item in SYSTEMS[kind].fields if item.kind == "secret"}
+        account.secrets = SecretSource(self.folder, wrong)
+        return account
+
+    def pull(self, kind: str, secret: str | None = None) -> Manifest:
+        return self.pull_all([kind], secret)[kind]
+
+    def pull_all(self, kinds: Collection[str], secret: str | None = None) -> dict[str, Manifest]:
+        async def collect() -> dict[str, Manifest]:
+            pulls = [self._pull(kind, secret) for kind in kinds]
+            return {manifest.kind: manifest async for manifest in pull_all(pulls)}
+
+        return asyncio.run(collect())
+
+    def _pull(self, kind: str, secret: str | None) -> Pull:
+        return Pull(
+            system=SYSTEMS[kind],
+            account=self.account(kind, secret),
+            landing=self.landing,
+            period=PERIOD,
+            is_grace=False,
+            on=AS_OF,
+            now=CLOCK,
+        )
+
+    def landed(self, manifest: Manifest) -> dict[str, list[Record]]:
+        """The records on disk by list, in the order of their pages."""
+        home = self.landing / manifest.relative_path
+        found: dict[str, list[Record]] = {}
+        for name, stream in fetched_streams(manifest.kind).items():
+            bodies = pq.read_table(home / f"{name}.parquet").column("body").to_pylist()
+            found[name] = [row for body in bodies for row in stream.records(json.loads(body))]
+        return found
+
+    def landed_text(self) -> str:
+        """Everything that lies in the landing folder, decompressed."""
+        texts = [str(pq.read_table(path).to_pylist()) for path in self.landing.rglob("*.parquet")]
+        texts += [path.read_text(encoding="utf-8") for path in self.landing.rglob("*.json")]
+        return "\n".join(texts)
+
+
+def make_slim(world: World) -> World:
+    """A tenth of the agreements and half of the devices: quick to pull, still several pages."""
+    in_scope = list(PsaTruth(world, ()).in_scope.values())[:12]
+    others = [agreement for agreement in world.agreements if agreement not in in_scope][:3]
+    kept = {agreement.id for agreement in (*in_scope, *others)}
+    world.agreements = [agreement for agreement in world.agreements if agreement.id in kept]
+    for agreement in world.agreements:
+        if agreement.parent_id not in kept:
+            agreement.parent_id = None
+    world.lines = [line for line in world.lines if line.agreement_id in kept]
+    world.devices = world.devices[:1200]
+    return world
+
+
+@pytest.fixture(scope="session")
+def slim_simulation() -> Iterator[Simulation]:
+    with running(make_slim(build_world(7, "small", AS_OF))) as simulation:
+        yield simulation
+
+
+@pytest.fixture(scope="session")
+def clean(
+    slim_simulation: Simulation, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Bench, dict[str, Manifest]]:
+    """One undisturbed pull of every kind; look, don't touch."""
+    for server in slim_simulation.systems.values():
+        server.faults.clear()
+    bench = Bench(slim_simulation, tmp_path_factory.mktemp("clean"))
+    return bench, bench.pull_all(HTTP_KINDS)
+
+
+@pytest.fixture
+def bench(
+    clean: tuple[Bench, dict[str, Manifest]], pauses: list[float], tmp_path: Path
+) -> Iterator[Bench]:
+    """The shared servers as if they had just started, and an empty landing folder."""
+    simulation = clean[0].simulation
+    world = simulation.world
+    before = {name: list(value) for name, value in vars_of(world).items()}
+    for server in simulation.systems.values():
+        server.log.clear()
+        server.targets.clear()
+        server.app.clock = time.monotonic
+    yield Bench(simulation, tmp_path)
+    for name, value in before.items():
+        setattr(world, name, value)
+    for server in simulation.systems.values():
+        server.faults.clear()
+        server.state.forbidden.clear()
+        server.state.changed()
+
+
+def vars_of(world: World) -> dict[str, list[Any]]:
+    values = {name: getattr(world, name) for name in World.__slots__}
+    return {name: value for name, value in values.items() if isinstance(value, list)}
+
+
+@pytest.fixture
+def pulled_before(clean: tuple[Bench, dict[str, Manifest]], bench: Bench) -> dict[str, Manifest]:
+    """Every kind has one complete pull in the landing folder already."""
+    shutil.copytree(clean[0].landing, bench.landing)
+    return clean[1]
+
+
+@pytest.fixture
+def clean_pull(clean: tuple[Bench, dict[str, Manifest]], kind: str) -> Manifest:
+    """What an undisturbed pull of the kind looks like."""
+    return clean[1][kind]
+
+
+@pytest.fixture(scope="session")
+def facts() -> dict[str, Facts]:
+    return FACTS

@@ -1,0 +1,96 @@
+"""A full pull of every kind: all records once, as few calls as its documentation allows, only reads."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from reconcile_pipeline.landing.manifest import Manifest
+from reconcile_pipeline.simulators.serve import running
+from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.systems.registry import SYSTEMS
+
+
+@dataclass(frozen=True)
+class FullPull:
+    """One undisturbed pull of every kind from a world that no test changes."""
+
+    bench: Any
+    manifests: dict[str, Manifest]
+    truth: dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=[31, 90_210, 7_340_033])
+def full(
+    request: pytest.FixtureRequest, clean: tuple[Any, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FullPull]:
+    shared = clean[0]
+    world = build_world(request.param, "small", shared.simulation.world.as_of)
+    with running(world) as simulation:
+        folder: Path = tmp_path_factory.mktemp("full")
+        bench = type(shared)(simulation, folder)
+        manifests = bench.pull_all([name for name in simulation.systems if name in SYSTEMS])
+        yield FullPull(bench, manifests, simulation.truth())
+
+
+def test_every_http_kind_is_on_the_bench(full: FullPull, facts: dict[str, Any]) -> None:
+    """A kind that speaks HTTP has a server of its own and facts that name all its lists."""
+    kinds = {kind for kind, system in SYSTEMS.items() if system.client is not None}
+    assert set(full.bench.simulation.systems) == set(facts) == kinds
+    for kind in kinds:
+        declared = SYSTEMS[kind].streams(full.bench.account(kind), full.bench.simulation.world.as_of)
+        fetched = [stream.name for stream in declared if stream.plan is None]
+        assert list(facts[kind].holds) == fetched
+
+
+def test_all_records_are_landed_once(full: FullPull, facts: dict[str, Any], kind: str) -> None:
+    """A complete manifest means that each record of the system lies on disk exactly once."""
+    manifest = full.manifests[kind]
+    assert (manifest.state, manifest.reason, manifest.category) == ("complete", None, None)
+    landed = full.bench.landed(manifest)
+    counted = {stream.name: stream for stream in manifest.streams}
+    for name, held in facts[kind].holds.items():
+        found = Counter(str(record["id"]) for record in landed[name])
+        assert found == Counter(map(str, held(full.bench.simulation.world))), name
+        assert counted[name].records == counted[name].distinct_keys == found.total(), name
+
+
+def test_no_call_too_many(full: FullPull, kind: str) -> None:
+    """The server's log, the manifest and the cheapest documented full sync agree on the calls."""
+    log = full.bench.server(kind).log
+    assert len(log) == full.manifests[kind].calls == full.truth["calls"][kind]
+    assert full.manifests[kind].retries == 0
+    assert {call.status for call in log} == {200}
+
+
+def test_pages_are_as_large_as_documented(
+    full: FullPull, facts: dict[str, Any], kind: str
+) -> None:
+    """Every list call asks for the documented maximum of records, and never for more."""
+    server = full.bench.server(kind)
+    for call, target in zip(server.log, server.targets, strict=True):
+        if call.path == facts[kind].token_path:
+            continue
+        params = {name.lower(): value for name, value in parse_qsl(urlsplit(target).query)}
+        assert params[facts[kind].size_param] == str(facts[kind].page_size), target
+
+
+def test_only_reads(full: FullPull, facts: dict[str, Any], kind: str) -> None:
+    """Nothing but GET is sent, and one POST for a token where the system wants one."""
+    writes = [call for call in full.bench.server(kind).log if call.method != "GET"]
+    token_path = facts[kind].token_path
+    assert writes == ([("POST", token_path, 200)] if token_path else [])
+
+
+def test_no_secret_is_landed(full: FullPull, kind: str) -> None:
+    """No credential and no token of a good pull reaches the landing folder."""
+    server = full.bench.server(kind)
+    secrets = [item.name for item in SYSTEMS[kind].fields if item.kind == "secret"]
+    values = [server.credentials[name] for name in secrets] + list(server.state.tokens)
+    text = full.bench.landed_text()
+    assert len(text) > 1000
+    assert not [value for value in values if value in text]

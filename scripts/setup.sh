@@ -65,7 +65,7 @@ pip() {
 install_with_uv() {
     sed -n '/^uv==/,/[^\\]$/p' requirements.lock \
         | pip install --require-hashes --only-binary :all: -r /dev/stdin \
-        && "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --system-certs \
+        && "$venv/bin/uv" pip install --quiet --compile-bytecode --python "$venv/bin/python" --system-certs \
             --require-hashes --only-binary :all: -r requirements.lock
 }
 

@@ -16,6 +16,9 @@ from reconcile_pipeline.model import Category, PipelineError
 
 EXACT_RULE = "rule:exact_name"
 
+Item = tuple[str, str, str]
+"""(kind, system, id)"""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -44,7 +47,7 @@ def from_file(
     if not seen.companies and not seen.products:
         return []
     known = {entry.place: entry for entry in in_force}
-    by_hand: dict[tuple[str, str, str], list[Mapping]] = {}
+    by_hand: dict[Item, list[Mapping]] = {}
     for entry in in_force:
         if entry.method == "manual":
             by_hand.setdefault(entry.place[:3], []).append(entry)
@@ -56,21 +59,7 @@ def from_file(
     }
     entries = []
     for row in rows:
-        entry = Mapping(
-            kind=row.kind,
-            system=row.system,
-            item_id=row.item_id,
-            item_name=row.item_name or names.get((row.kind, row.system, row.item_id), row.item_id),
-            target_id=row.target_id,
-            target_name=targets[row.kind].get(row.target_id or ""),
-            state=row.state,
-            method="imported",
-            decided_by=name,
-            decided_at=at,
-            reason=row.reason,
-            leg=row.leg,
-            multiplier=row.multiplier,
-        )
+        entry = _imported(row, names, targets[row.kind], name=name, at=at)
         if entry.says_the_same_as(known.get(entry.place)) or _is_overruled(entry, by_hand):
             continue
         if row.target_id and row.target_id not in targets[row.kind]:
@@ -111,7 +100,27 @@ def from_exact_names(seen: Seen, in_force: Sequence[Mapping], *, at: datetime) -
     ]
 
 
-def _is_overruled(entry: Mapping, by_hand: Lookup[tuple[str, str, str], list[Mapping]]) -> bool:
+def _imported(
+    row: MappingRow, names: Lookup[Item, str], targets: Lookup[str, str], *, name: str, at: datetime
+) -> Mapping:
+    return Mapping(
+        kind=row.kind,
+        system=row.system,
+        item_id=row.item_id,
+        item_name=row.item_name or names.get((row.kind, row.system, row.item_id), row.item_id),
+        target_id=row.target_id,
+        target_name=targets.get(row.target_id or ""),
+        state=row.state,
+        method="imported",
+        decided_by=name,
+        decided_at=at,
+        reason=row.reason,
+        leg=row.leg,
+        multiplier=row.multiplier,
+    )
+
+
+def _is_overruled(entry: Mapping, by_hand: Lookup[Item, list[Mapping]]) -> bool:
     """Somebody decided otherwise about the same account or link, or about all of the service."""
     return any(
         hand.place == entry.place or None in (hand.place[3], entry.place[3])

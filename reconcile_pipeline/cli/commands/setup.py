@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -73,7 +72,8 @@ def ui(
     port: Annotated[int, typer.Option("--port", help="Port on loopback.")] = 3000,
 ) -> None:
     """Open the Dagster UI on loopback; without a reconcile.toml it shows the demo."""
-    from reconcile_pipeline.cli.running import prepare_home  # noqa: PLC0415 - Dagster is slow
+    from reconcile_pipeline.cli.dagster_ui import serve_ui  # noqa: PLC0415 - Dagster is slow
+    from reconcile_pipeline.cli.running import prepare_home  # noqa: PLC0415
 
     demo = Path(".reconcile/demo") / FILE_NAME
     if config is None and "RECONCILE_CONFIG" not in os.environ and not Path(FILE_NAME).exists():
@@ -86,14 +86,6 @@ def ui(
             )
     settings = load_settings(config)
     home = prepare_home(State(settings.state_dir))
-    environment = {
-        **os.environ,
-        "RECONCILE_CONFIG": str(settings.path),
-        "DAGSTER_HOME": str(home.absolute()),
-        "DAGSTER_DISABLE_TELEMETRY": "1",
-    }
-    program = Path(sys.executable).parent / "dagster"
-    module = "reconcile_pipeline.definitions"
     console.print(f"Dagster UI: http://127.0.0.1:{port} (no login: keep it on this machine)")
-    arguments = ["dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-m", module]
-    os.execve(program, arguments, environment)  # noqa: S606 - our own program, no shell
+    console.print("Stop it with Ctrl-C.")
+    raise typer.Exit(serve_ui(settings, home, port))

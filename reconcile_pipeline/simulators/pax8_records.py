@@ -20,7 +20,7 @@ def subscription_row(item: Subscription, product: Pax8Product) -> Row:
         "parentSubscriptionId": item.parent_id,
         "companyId": item.company_id,
         "productId": item.product_id,
-        "vendorSubscriptionId": None,
+        "vendorSubscriptionId": f"vendor-{item.id}",
         # A number, not an integer: a tenth of the rows write it as a float.
         "quantity": float(item.quantity) if turn == 0 else item.quantity,
         "startDate": f"{item.starts_on}T08:30:00Z",

@@ -1,0 +1,104 @@
+"""Who may import whom: the rooms of docs/architecture.md, walked in the source."""
+
+from typing import Any
+
+import pytest
+
+WIRING = {
+    "assembly",
+    "assets",
+    "checks",
+    "definitions",
+    "jobs",
+    "resources",
+    "schedules",
+    "sensors",
+}
+"""The only rooms that know Dagster, beside the command that runs its jobs."""
+
+ROOMS: dict[str, set[str]] = {
+    "model": set(),
+    "state": set(),
+    "periods": {"model"},
+    "http": {"model"},
+    "matching": {"model"},
+    "reconciling": {"model"},
+    "simulators": {"model"},
+    "systems": {"http", "model"},
+    "landing": {"http", "model", "systems"},
+    "ledger": {"matching", "model"},
+    "warehouse": {"landing", "matching", "model"},
+    "review": {"ledger", "model", "periods", "reconciling", "warehouse"},
+    "reality": {"model", "warehouse"},
+}
+"""What each room may import of ours; rooms that are not named here are free, but for WIRING."""
+
+PACKAGES = {
+    "httpx": {"http", "systems"},
+    "dagster": WIRING | {"cli"},
+    "dagster_duckdb": {"resources"},
+    "sqlalchemy": {"ledger"},
+    "pandera": {"warehouse"},
+    "uvicorn": {"simulators"},
+    "typer": {"cli"},
+}
+"""Who may import a package from elsewhere."""
+
+
+@pytest.mark.parametrize("room", list(ROOMS))
+def test_a_room_imports_only_what_it_may(modules: list[Any], room: str) -> None:
+    """The lower a room lies, the less it knows of the others."""
+    inside = [module for module in modules if module.room == room]
+    assert inside, f"there is no room {room}"
+    too_much = {module.name: module.rooms_used - ROOMS[room] for module in inside}
+    assert {name: used for name, used in too_much.items() if used} == {}
+
+
+@pytest.mark.parametrize("package", list(PACKAGES))
+def test_a_package_is_imported_where_it_belongs(modules: list[Any], package: str) -> None:
+    """HTTP, Dagster, the ledger's and the command line's libraries each stay in their rooms."""
+    users = {module.name: module.room for module in modules if package in module.packages_used}
+    assert users
+    assert {name for name, room in users.items() if room not in PACKAGES[package]} == set()
+
+
+def test_in_the_command_line_one_module_knows_dagster(modules: list[Any]) -> None:
+    """`reconcile --help` must not wait for Dagster: only the module that runs jobs imports it."""
+    users = [m.name for m in modules if m.room == "cli" and "dagster" in m.packages_used]
+    assert users == ["reconcile_pipeline.cli.running"]
+
+
+def test_only_wiring_and_the_command_line_import_the_wiring(modules: list[Any]) -> None:
+    """Nothing that computes depends on how Dagster is told about it."""
+    users = {module.room for module in modules if module.rooms_used & WIRING}
+    assert users <= WIRING | {"cli"}
+
+
+def test_only_the_trial_commands_know_the_simulators(everything: list[Any]) -> None:
+    """Made-up systems are for tests, benchmarks, and the commands `demo` and `simulate`."""
+    users = {
+        module.name
+        for module in everything
+        if module.room != "simulators"
+        and any(name.startswith("reconcile_pipeline.simulators") for name in module.imports)
+    }
+    ours = {name for name in users if name.split(".")[0] not in {"tests", "benchmarks"}}
+    assert ours == {"reconcile_pipeline.cli.commands.trial"}
+
+
+def test_a_system_knows_no_other_system(modules: list[Any]) -> None:
+    """A connector can be read, changed and removed alone; only the registry lists them all."""
+    systems = [m for m in modules if m.room == "systems" and m.name.count(".") == 3]
+    stems = {module.name.split(".")[-1].split("_")[0] for module in systems}
+    assert len(stems) >= 4
+    for module in systems:
+        own = module.name.split(".")[-1].split("_")[0]
+        used = {
+            name.split(".")[3] for name in module.imports if ".psa." in name or ".vendors." in name
+        }
+        assert {name for name in used if name.split("_")[0] != own} == set(), module.name
+
+
+def test_no_module_postpones_its_annotations(modules: list[Any]) -> None:
+    """`from __future__ import annotations` breaks Dagster's configuration classes at import."""
+    assert [m.name for m in modules if "__future__.annotations" in m.imports] == []

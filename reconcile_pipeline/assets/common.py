@@ -100,7 +100,7 @@ def readable_failures() -> Iterator[None]:
         yield
     except PipelineError as error:
         raise dg.Failure(
-            description=str(error),
+            description=f"{error.message}\nNext: {error.next_step}",
             metadata={"next_step": error.next_step, "category": str(error.category)},
             allow_retries=False,
         ) from error

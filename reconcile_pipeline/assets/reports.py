@@ -9,6 +9,7 @@ import dagster as dg
 from reconcile_pipeline.assets.common import OWNERS, RAW, REPORTS, readable_failures
 from reconcile_pipeline.building import evidence_of
 from reconcile_pipeline.landing.evidence import Evidence
+from reconcile_pipeline.model import PipelineError
 from reconcile_pipeline.resources.installation import Installation
 from reconcile_pipeline.warehouse.publish import publish
 
@@ -42,9 +43,15 @@ def build_reports(
         It is only replaced when the PSA's evidence is there and every unit is accounted for;
         otherwise the last good copy stays. Open it read-only at any time, also during a run.
         """
-        state = installation.site.state
+        state, period = installation.site.state, context.partition_key
         with readable_failures():
-            version = publish(state.warehouse, state.published, period=context.partition_key)
+            try:
+                version = publish(state.warehouse, state.published, period=period)
+            except PipelineError as error:
+                # `pull_outcome` won't run after this: who failed has to be told here.
+                behind = behind_in(installation, period)
+                error.message = "\n".join([*map(describe, behind), error.message])
+                raise
         return dg.MaterializeResult(
             metadata={
                 "file": dg.MetadataValue.path(str(state.published)),
@@ -69,21 +76,24 @@ def build_reports(
         Red names each system that failed and what to do; what could be built without it is
         published all the same.
         """
-        evidence = evidence_of(installation.site, context.partition_key, now=installation.now())
-        behind = [item for item in evidence if item.is_behind]
+        behind = behind_in(installation, context.partition_key)
         if behind:
-            raise dg.Failure(
-                description="\n".join(describe(item) for item in behind), allow_retries=False
-            )
-        return dg.MaterializeResult(metadata={"systems": len(evidence)})
+            raise dg.Failure(description="\n".join(map(describe, behind)), allow_retries=False)
+        return dg.MaterializeResult(metadata={"systems": len(systems)})
 
     return [published, pull_outcome]
 
 
+def behind_in(installation: Installation, period: str) -> list[Evidence]:
+    """The systems whose latest pull is not the one in use."""
+    evidence = evidence_of(installation.site, period, now=installation.now())
+    return [item for item in evidence if item.is_behind]
+
+
 def describe(item: Evidence) -> str:
-    """One system's trouble in a line: what failed, what to do, what is used meanwhile."""
+    """One system's trouble: what failed, what is used meanwhile, and below it what to do."""
     if item.pull is None:
         meanwhile = "It has no complete pull in this period, so its counts are unknown."
     else:
         meanwhile = f"Its pull of {item.pull.finished_at:%Y-%m-%d %H:%M} UTC stays in use."
-    return f"{item.system}: {item.latest.reason} {item.latest.next_step} {meanwhile}"
+    return f"{item.system}: {item.latest.reason} {meanwhile}\nNext: {item.latest.next_step}"

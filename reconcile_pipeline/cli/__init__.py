@@ -7,13 +7,11 @@ inside the commands that need them, so that `--help` answers at once.
 import logging
 import sys
 
-from reconcile_pipeline.cli.app import app
+from reconcile_pipeline.cli.app import WRONG_USE, app
 from reconcile_pipeline.cli.commands import data, decisions, setup, trial
-from reconcile_pipeline.model import Category, PipelineError
+from reconcile_pipeline.model import PipelineError
 
 __all__ = ["app", "data", "decisions", "main", "setup", "trial"]
-
-WRONG_USE = {Category.SETTINGS, Category.INPUT}
 
 
 def main() -> None:

@@ -7,6 +7,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from reconcile_pipeline.model import Category
+
+WRONG_USE = frozenset({Category.SETTINGS, Category.INPUT})
+"""What ends in exit code 2: nothing broke, something has to be written differently."""
+
 app = typer.Typer(
     name="reconcile",
     help="Compare what an MSP's customers are invoiced for with what vendors say is used.",

@@ -3,6 +3,7 @@
 from datetime import date
 
 from rich.console import Console
+from rich.markup import escape
 
 from reconcile_pipeline.cli.summary import money
 from reconcile_pipeline.http import ApiClient, paginate
@@ -43,7 +44,7 @@ async def check_systems(console: Console, settings: Settings, today: date) -> in
             await _check_system(console, system, account, today)
         except PipelineError as error:
             failed += 1
-            console.print(f"  {BAD} {error.message}\n      {error.next_step}")
+            console.print(f"  {BAD} {escape(error.message)}\n      Next: {escape(error.next_step)}")
         for topic, sentence in system.capabilities.items():
             console.print(f"      {topic}: {sentence}")
     return failed
@@ -71,12 +72,13 @@ async def _check_system(
 async def _first_page(console: Console, client: ApiClient, stream: Stream) -> None:
     if stream.request is None:
         return
-    paginator = stream.paginator()
-    pages = paginate(client, stream.request, paginator, stream.records)
+    pages = paginate(client, stream.request, stream.paginator(), stream.records)
     async for page in pages:
         announced = stream.announced(page.reply.data)
         count = len(page.records)
-        is_whole = paginator.next(page.reply.request, page.reply, count) is None
+        # Paginators remember what they have seen: a second one is asked whether there is more.
+        second = stream.paginator()
+        is_whole = second.next(second.first(stream.request), page.reply, count) is None
         more = "" if announced is not None or is_whole else " or more"
         console.print(f"  {GOOD} {stream.name}: {announced or count}{more}")
         return
@@ -93,9 +95,9 @@ def print_business(console: Console, settings: Settings, today: date) -> None:
         console.print(f"\n[bold]What {period} shows[/bold]")
         for question in QUESTIONS:
             verdict = question(connection, period)
-            console.print(f"  {GOOD if verdict.is_good else BAD} {verdict.message}")
+            console.print(f"  {GOOD if verdict.is_good else BAD} {escape(verdict.message)}")
         rows = ask(connection, "billing_volume", period)
         console.print("\n[bold]Where to start: the services with the most billing[/bold]")
         for name, fed_by, amount, currency in rows:
             told = f"counted by {fed_by}" if fed_by else "no vendor connected yet"
-            console.print(f"  {money(amount, currency):>18}  {name} ({told})")
+            console.print(f"  {money(amount, currency):>18}  {escape(name)} ({escape(told)})")

@@ -43,6 +43,8 @@ class Outcome:
     is_success: bool
     failures: tuple[str, ...]
     warnings: tuple[str, ...]
+    categories: frozenset[str] = frozenset()
+    """Why its steps failed, as far as the pipeline knows; "" for a failure it did not foresee."""
 
 
 def prepare_home(state: State) -> Path:
@@ -81,6 +83,7 @@ def run_job(
             is_success=result.success,
             failures=tuple(_failures(result)),
             warnings=tuple(_warnings(result)),
+            categories=frozenset(_categories(result)),
         )
 
 
@@ -97,6 +100,13 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
                     error.error.cause.message if error.error.cause else str(error.error)
                 )
     return [failure.strip() for failure in failures]
+
+
+def _categories(result: dg.ExecuteInProcessResult) -> list[str]:
+    failed = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    details = [failure.user_failure_data for failure in failed]
+    known = [detail.metadata.get("category") if detail else None for detail in details]
+    return [str(category.value) if category else "" for category in known]
 
 
 def _warnings(result: dg.ExecuteInProcessResult) -> list[str]:

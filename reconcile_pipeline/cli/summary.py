@@ -5,6 +5,7 @@ from typing import Any
 
 import duckdb
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from reconcile_pipeline.model import Finding
@@ -22,14 +23,19 @@ MEANING = {
 }
 
 
-def print_summary(console: Console, connection: duckdb.DuckDBPyConnection, period: str) -> None:
-    """Print the period's result from the published tables."""
+def print_summary(
+    console: Console, connection: duckdb.DuckDBPyConnection, period: str, *, options: str = ""
+) -> None:
+    """Print the period's result from the published tables.
+
+    `options` is what the suggested commands need on this installation, such as its --config.
+    """
     console.print(f"\n[bold]Reconciliation of {period}[/bold]")
     _print_systems(console, ask(connection, "summary_systems", period))
     _print_findings(console, ask(connection, "summary_findings", period))
     _print_money(console, ask(connection, "summary_money", period))
     _print_top(console, ask(connection, "summary_top", period))
-    _print_rest(console, ask(connection, "summary_rest", period)[0])
+    _print_rest(console, ask(connection, "summary_rest", period)[0], options)
 
 
 def plain(value: Decimal | None) -> str:
@@ -52,9 +58,9 @@ def _print_systems(console: Console, rows: list[tuple[Any, ...]]) -> None:
     table.add_column("evidence")
     for system, state, is_stale, records, calls, reason, next_step in rows:
         known = "complete" if state != "none" else "none"
-        told = f"{known}, but old: {reason}" if is_stale else known
+        told = f"{known}, but old: {escape(reason)}" if is_stale else known
         if state == "none":
-            told = f"[red]none this period: {reason} {next_step}[/red]"
+            told = f"[red]none this period: {escape(f'{reason} {next_step}')}[/red]"
         table.add_row(system, f"{records:,}", f"{calls:,}", told)
     console.print(table)
 
@@ -77,7 +83,7 @@ def _print_money(console: Console, rows: list[tuple[Any, ...]]) -> None:
         console.print(
             f"\nPer billing cycle: [bold]{money(not_invoiced, currency)}[/bold] used and not"
             f" invoiced, [bold]{money(too_much, currency)}[/bold] invoiced and not used"
-            + (f"; {unpriced} cards have no price." if unpriced else ".")
+            + (f"; for {unpriced} cards it is unknown." if unpriced else ".")
         )
 
 
@@ -89,13 +95,15 @@ def _print_top(console: Console, rows: list[tuple[Any, ...]]) -> None:
     for name in ("invoiced", "used", "money"):
         table.add_column(name, justify="right", no_wrap=True)
     for rank, company, service, finding, psa, vendor, amount, currency in rows:
+        # Names come from outside: "[/b] Ltd" must not be taken for markup.
+        names = (escape(company), escape(service))
         table.add_row(
-            str(rank), company, service, finding, plain(psa), plain(vendor), money(amount, currency)
+            str(rank), *names, finding, plain(psa), plain(vendor), money(amount, currency)
         )
     console.print(table)
 
 
-def _print_rest(console: Console, row: tuple[Any, ...]) -> None:
+def _print_rest(console: Console, row: tuple[Any, ...], options: str) -> None:
     discrepancies, accounts, services, excluded, sums, conserved = row
     console.print(
         f"\n{excluded:,} records are left out, each with its reason (recon.exclusions)."
@@ -110,6 +118,8 @@ def _print_rest(console: Console, row: tuple[Any, ...]) -> None:
         )
         step += 1
     console.print(
-        f"{step}. Decide {discrepancies} cards: `reconcile export cards.xlsx`, fill in the"
-        " decision column, then `reconcile review cards.xlsx --reviewer NAME`."
+        f"{step}. Decide {discrepancies} cards: export them, fill in the decision column, hand"
+        " it in:\n"
+        f"   reconcile export cards.xlsx{options}\n"
+        f"   reconcile review cards.xlsx --reviewer NAME{options}"
     )

@@ -1,17 +1,22 @@
 """Commands that move data: pull, run, rebuild, export, accept."""
 
 import getpass
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
-from reconcile_pipeline.cli.app import ConfigOption, PeriodOption, app, console
+from reconcile_pipeline.cli.app import WRONG_USE, ConfigOption, PeriodOption, app, console
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.periods import check_pullable, first_day, open_period
-from reconcile_pipeline.settings import Settings, load_settings
+from reconcile_pipeline.settings import FILE_NAME, Settings, load_settings
 from reconcile_pipeline.state import State
+
+if TYPE_CHECKING:
+    from reconcile_pipeline.cli.running import Outcome  # Dagster is slow
 
 
 @app.command()
@@ -40,7 +45,7 @@ def pull(
     month = pullable(settings, period)
     with pull_progress(console):
         outcome = run_job(settings, PULL, month, raw_systems=names or None)
-    _stop_on(outcome.failures)
+    stop_on_failures(outcome)
     latest = {}
     for manifest in read_manifests(State(settings.state_dir).landing, month):
         latest[manifest.system] = manifest
@@ -49,10 +54,10 @@ def pull(
         if names and name not in names:
             continue
         failed |= manifest.state != "complete"
-        told = f"{manifest.reason} {manifest.next_step}" if manifest.reason else ""
+        told = f"{manifest.reason}\nNext: {manifest.next_step}" if manifest.reason else ""
         console.print(
             f"{name:<20} {manifest.state}, {manifest.records:,} records,"
-            f" {manifest.calls:,} calls {told}".rstrip()
+            f" {manifest.calls:,} calls {escape(told)}".rstrip()
         )
     if failed:
         raise typer.Exit(1)
@@ -135,11 +140,11 @@ def run_and_report(settings: Settings, period: str) -> None:
     published = State(settings.state_dir).published
     if published.exists():
         with open_for_reading(published) as connection:
-            print_summary(console, connection, period)
+            print_summary(console, connection, period, options=_options(settings))
         console.print(f"\nTables: {published}")
     for warning in outcome.warnings:
-        console.print(f"[yellow]Look at[/yellow] {warning}")
-    _stop_on(outcome.failures)
+        console.print(f"[yellow]Look at[/yellow] {escape(warning)}")
+    stop_on_failures(outcome)
 
 
 def pullable(settings: Settings, period: str | None) -> str:
@@ -157,8 +162,17 @@ def named_period(settings: Settings, period: str | None) -> str:
     return month
 
 
-def _stop_on(failures: tuple[str, ...]) -> None:
-    if failures:
-        for failure in failures:
-            console.print(f"\n[red]Failed:[/red] {failure}")
-        raise typer.Exit(1)
+def _options(settings: Settings) -> str:
+    """What a command needs to find these settings from here; nothing in their own folder."""
+    if settings.path == Path(FILE_NAME).absolute():
+        return ""
+    return f" --config {shlex.quote(str(settings.path))}"
+
+
+def stop_on_failures(outcome: "Outcome", word: str = "Failed") -> None:
+    """Print each failure with its next step; exits with 2 if all is a matter of wrong use."""
+    if outcome.is_success:
+        return
+    for failure in outcome.failures:
+        console.print(f"\n[red]{word}:[/red] {escape(failure)}")
+    raise typer.Exit(2 if outcome.categories and outcome.categories <= WRONG_USE else 1)

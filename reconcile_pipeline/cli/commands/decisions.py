@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from reconcile_pipeline.cli.app import ConfigOption, PeriodOption, app, console
-from reconcile_pipeline.cli.commands.data import named_period
+from reconcile_pipeline.cli.commands.data import named_period, stop_on_failures
 from reconcile_pipeline.settings import load_settings
 from reconcile_pipeline.state import State
 
@@ -30,10 +30,7 @@ def review(
     outcome = run_job(
         settings, REVIEW, month, run_config={"ops": {"review_cards": {"config": wanted}}}
     )
-    if not outcome.is_success:
-        for failure in outcome.failures:
-            console.print(f"[red]Refused:[/red] {failure}")
-        raise typer.Exit(1)
+    stop_on_failures(outcome, "Refused")
     with open_for_reading(State(settings.state_dir).published) as connection:
         rows = ask(connection, "review_result", month)
     for what, count in rows:

@@ -9,7 +9,10 @@ import typer
 
 from reconcile_pipeline.cli.app import app, console
 from reconcile_pipeline.cli.commands.data import pullable, run_and_report
+from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.settings import load_settings
+
+HIGHEST_PORT_BASE = 65_500
 
 
 class Size(StrEnum):
@@ -54,9 +57,14 @@ def simulate(
     size: SizeOption = Size.SMALL,
     *,
     port_base: Annotated[
-        int, typer.Option("--port-base", help="First port; 0 takes free ones.")
+        int,
+        typer.Option(
+            "--port-base", help="First port; 0 takes free ones.", min=0, max=HIGHEST_PORT_BASE
+        ),
     ] = 0,
-    latency_ms: Annotated[int, typer.Option("--latency-ms", help="Delay of every answer.")] = 0,
+    latency_ms: Annotated[
+        int, typer.Option("--latency-ms", help="Delay of every answer.", min=0)
+    ] = 0,
     write_config: Annotated[
         Path | None, typer.Option("--write-config", help="Leave a reconcile.toml and .env here.")
     ] = None,
@@ -67,12 +75,22 @@ def simulate(
     """Serve a simulated MSP, each system on its own port, until interrupted."""
     from reconcile_pipeline.simulators.serve import simulate as serve  # noqa: PLC0415
 
-    serve(
-        seed=seed,
-        size=size.value,
-        port_base=port_base,
-        latency_ms=latency_ms,
-        write_config=write_config,
-        truth=truth,
-        as_of=datetime.now(UTC).date(),
-    )
+    try:
+        serve(
+            seed=seed,
+            size=size.value,
+            port_base=port_base,
+            latency_ms=latency_ms,
+            write_config=write_config,
+            truth=truth,
+            as_of=datetime.now(UTC).date(),
+            # Flushes each line: whoever started this waits for `ready` at the end of a pipe.
+            out=typer.echo,
+        )
+    except OSError as error:
+        raise PipelineError(
+            f"The simulated systems can't be served: {error.strerror or error}.",
+            next_step="Choose another --port-base, or leave it out for free ports; --write-config"
+            " and --truth must name files that can be written.",
+            category=Category.INPUT,
+        ) from error

@@ -94,5 +94,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def note(seconds: float) -> None:
         noted.append(seconds)
 
-    monkeypatch.setitem(ApiClient.__init__.__kwdefaults__, "sleep", note)
+    defaults = ApiClient.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "sleep", note)
     return noted

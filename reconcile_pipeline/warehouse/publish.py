@@ -34,9 +34,8 @@ def publish(warehouse: Path, published: Path, *, period: str) -> Path:
         os.fsync(file.fileno())
         name = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     version = folder / f"reconcile-{name}.duckdb"
+    # A repeat of the same content takes its old name with a new age, and so is the newest again.
     draft.replace(version)
-    # A repeat of the same content gets the same name; its age must say "newest" all the same.
-    version.touch()
     _point(published, version)
     _forget_old_versions(folder, version)
     return version

@@ -199,8 +199,6 @@ vendor_side as (
             as listed,
         sum(case when pulls.pull_id is null and feeding_systems.system is not null then 1 else 0 end)
             as without_pull,
-        sum(case when pulls.pull_id is null and account_systems.company_id is not null then 1 else 0 end)
-            as accounts_without_pull,
         max(case when account_systems.is_listed = 1 and pulls.is_stale then 1 else 0 end) as stale,
         max(case when account_systems.is_listed = 1 and pulls.is_grace then 1 else 0 end) as grace,
         min(case when account_systems.is_listed = 1 then pulls.finished_at end) as finished_at,
@@ -226,8 +224,7 @@ compared as (
         line_sums.qty_included,
         line_sums.fingerprint,
         case
-            when vendor_side.listed > 0 and vendor_side.accounts_without_pull = 0
-                then coalesce(used.qty_vendor, 0)
+            when vendor_side.listed > 0 and vendor_side.without_pull = 0 then coalesce(used.qty_vendor, 0)
         end as qty_vendor,
         case
             when line_sums.company_id is not null then line_prices.unit_price
@@ -237,8 +234,8 @@ compared as (
         linked_groups.service_group_id is not null as is_linked,
         vendor_side.feeding,
         vendor_side.listed,
-        vendor_side.accounts_without_pull > 0
-        or (vendor_side.listed = 0 and vendor_side.without_pull > 0) as is_incomplete,
+        -- One vendor's count is no answer while another that feeds the group was never read.
+        vendor_side.without_pull > 0 as is_incomplete,
         vendor_side.stale = 1 or psa.is_stale as is_stale,
         vendor_side.gone = 1 as is_gone,
         vendor_side.grace = 1 or psa.is_grace as is_grace,

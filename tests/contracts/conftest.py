@@ -32,7 +32,7 @@ from reconcile_pipeline.systems.registry import SYSTEMS
 AS_OF = date(2026, 11, 22)
 PERIOD = "2026-11"
 HTTP_KINDS = [kind for kind, system in SYSTEMS.items() if system.client is not None]
-NOT_A_TOKEN = r"^(?!.*token)"  # noqa: S105 - a pattern of paths
+NOT_A_TOKEN = r"^(?!.*token)"
 
 
 def ids(rows: Iterable[Any]) -> list[Any]:
@@ -121,10 +121,8 @@ FACTS = {
 }
 
 
-def make_account(
-    kind: str, folder: Path, server: SimulatedServer | None = None, secret: str = "a-secret"
-) -> SystemSettings:
-    """An account at the server with its credentials, or with one secret value for all of them."""
+def make_account(kind: str, folder: Path, server: SimulatedServer | None = None) -> SystemSettings:
+    """An account at the server with its credentials; without one, a made-up account."""
     system = SYSTEMS[kind]
     known = {"base_url": server.base_url, **server.credentials} if server else {}
     table: dict[str, Any] = {}
@@ -132,7 +130,7 @@ def make_account(
     for item in system.fields:
         if item.kind == "secret":
             table[item.name] = {"env": item.variable}
-            environ[item.variable] = known.get(item.name, secret)
+            environ[item.variable] = known.get(item.name, "a-secret")
         elif item.name in known:
             table[item.name] = known[item.name]
         elif item.default is REQUIRED:

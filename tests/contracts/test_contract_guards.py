@@ -35,7 +35,7 @@ def without_losing_accounts(rows: list[Any], account_of: str | None, count: int)
         assert len(rows) > count, "too many records of the world are in use for this test"
         return rows[:count]
     left = Counter(getattr(row, account_of) for row in rows)
-    gone = []
+    gone: list[Any] = []
     for row in rows:
         if len(gone) < count and left[getattr(row, account_of)] > 1:
             left[getattr(row, account_of)] -= 1
@@ -45,7 +45,7 @@ def without_losing_accounts(rows: list[Any], account_of: str | None, count: int)
 
 
 def test_emptied_list(bench: Any, kind: str, listed: str, facts: dict[str, Any]) -> None:
-    """A list that can't be empty fails as permission, naming what to check, on the first pull too."""
+    """A list that can't be empty fails as permission, telling what to check, from the start."""
     stream = bench.stream(kind, listed)
     bench.fault(
         kind, stream, what="replace_body", value=lambda _body: facts[kind].empty, times=None
@@ -105,9 +105,7 @@ def test_fewer_rows(
 
 @pytest.mark.usefixtures("pulled_before")
 @pytest.mark.parametrize("is_too_much", [True, False])
-def test_fewer_accounts(
-    bench: Any, kind: str, facts: dict[str, Any], *, is_too_much: bool
-) -> None:
+def test_fewer_accounts(bench: Any, kind: str, facts: dict[str, Any], *, is_too_much: bool) -> None:
     """Up to 10 % fewer customers with usage are believed; one customer more is quarantined."""
     [(listed, account_of)] = facts[kind].account_of.items()
     rows = shrinking(bench, kind, listed, facts)

@@ -1,4 +1,4 @@
-"""A full pull of every kind: all records once, as few calls as its documentation allows, only reads."""
+"""A full pull of every kind: all records once, as few calls as documented, and only reads."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -42,7 +42,9 @@ def test_every_http_kind_is_on_the_bench(full: FullPull, facts: dict[str, Any]) 
     kinds = {kind for kind, system in SYSTEMS.items() if system.client is not None}
     assert set(full.bench.simulation.systems) == set(facts) == kinds
     for kind in kinds:
-        declared = SYSTEMS[kind].streams(full.bench.account(kind), full.bench.simulation.world.as_of)
+        declared = SYSTEMS[kind].streams(
+            full.bench.account(kind), full.bench.simulation.world.as_of
+        )
         fetched = [stream.name for stream in declared if stream.plan is None]
         assert list(facts[kind].holds) == fetched
 
@@ -67,9 +69,7 @@ def test_no_call_too_many(full: FullPull, kind: str) -> None:
     assert {call.status for call in log} == {200}
 
 
-def test_pages_are_as_large_as_documented(
-    full: FullPull, facts: dict[str, Any], kind: str
-) -> None:
+def test_pages_are_as_large_as_documented(full: FullPull, facts: dict[str, Any], kind: str) -> None:
     """Every list call asks for the documented maximum of records, and never for more."""
     server = full.bench.server(kind)
     for call, target in zip(server.log, server.targets, strict=True):

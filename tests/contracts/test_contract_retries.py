@@ -24,6 +24,7 @@ def test_throttled_once(
     kind: str,
     place: str,
     clean_pull: Manifest,
+    *,
     facts: dict[str, Any],
     pauses: list[float],
 ) -> None:

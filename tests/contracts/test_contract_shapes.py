@@ -12,7 +12,7 @@ WRONG = {
     "null": b"null",
     "error": b'{"error": {"code": 17, "message": "Something went wrong."}}',
     "text": b'"ok"',
-    "records_that_are_none": b'[1, 2, 3]',
+    "records_that_are_none": b"[1, 2, 3]",
 }
 
 
@@ -55,7 +55,7 @@ def test_required_field_is_null(bench: Any, kind: str, listed: str, needed: str)
 
     def blank(rows: list[Record]) -> None:
         if rows:
-            rows[-1][needed.split(".")[0]] = None
+            rows[-1][needed.split(".", maxsplit=1)[0]] = None
 
     bench.edit_rows(kind, stream, blank)
     manifest = bench.pull(kind)

@@ -39,7 +39,7 @@ STATES = {
     ],
 )
 def test_the_last_usable_pull_is_the_evidence(
-    manifest: MakeManifest, story: str, believed: int | None, is_behind: bool
+    manifest: MakeManifest, story: str, believed: int | None, *, is_behind: bool
 ) -> None:
     """Only complete pulls and accepted ones are believed; anything later leaves them in use."""
     pulls = [manifest("acme", hour, STATES[letter]) for hour, letter in enumerate(story)]
@@ -58,7 +58,7 @@ def test_accepting_a_failed_pull_helps_nothing(manifest: MakeManifest) -> None:
 
 @pytest.mark.parametrize(("hours", "is_stale"), [(24, False), (24.01, True), (23.9, False)])
 def test_stale_begins_after_the_set_hours(
-    manifest: MakeManifest, hours: float, is_stale: bool
+    manifest: MakeManifest, hours: float, *, is_stale: bool
 ) -> None:
     """Exactly the set age is still fresh; the age is measured from end to failed beginning."""
     good = manifest("acme", 0)

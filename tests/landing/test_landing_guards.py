@@ -29,7 +29,7 @@ MakeManifest = Callable[..., Manifest]
     ],
 )
 def test_rows_may_drop_by_a_fifth(
-    result: MakeResult, manifest: MakeManifest, before: int, after: int, is_believed: bool
+    result: MakeResult, manifest: MakeManifest, before: int, after: int, *, is_believed: bool
 ) -> None:
     """Twenty percent fewer rows is believed, more is not, and nothing left never is."""
     earlier = manifest("acme", 0, streams=[result("things", before)])
@@ -42,7 +42,7 @@ def test_rows_may_drop_by_a_fifth(
     [(100, 90, True), (100, 89, False), (10, 9, True), (10, 8, False), (1, 0, False), (5, 9, True)],
 )
 def test_accounts_may_drop_by_a_tenth(
-    result: MakeResult, manifest: MakeManifest, before: int, after: int, is_believed: bool
+    result: MakeResult, manifest: MakeManifest, before: int, after: int, *, is_believed: bool
 ) -> None:
     """Ten percent fewer accounts with usage is believed and more is not, however many rows."""
     earlier = manifest("acme", 0, streams=[result("usage", 1000, before)])
@@ -56,6 +56,8 @@ def test_limits_come_from_settings(result: MakeResult, manifest: MakeManifest) -
     earlier = manifest("acme", 0, streams=[result("things", 100)])
     assert shrinkage([result("things", 96)], earlier, Limits(max_row_drop=0.03))
     assert not shrinkage([result("things", 60)], earlier, Limits(max_row_drop=0.5))
+    assert not shrinkage([result("things", 1)], earlier, Limits(max_row_drop=1.0))
+    assert shrinkage([result("things", 0)], earlier, Limits(max_row_drop=1.0))
 
 
 def test_lists_are_compared_by_name(result: MakeResult, manifest: MakeManifest) -> None:

@@ -81,9 +81,7 @@ def test_a_damaged_manifest_is_refused(
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"{}"])
-def test_a_torn_manifest_is_refused(
-    tmp_path: Path, manifest: MakeManifest, content: bytes
-) -> None:
+def test_a_torn_manifest_is_refused(tmp_path: Path, manifest: MakeManifest, content: bytes) -> None:
     """Half a file, another file, or bytes that are no text say what to do instead of crashing."""
     path = write(tmp_path, manifest("acme", 0))
     path.write_bytes(content)

@@ -52,6 +52,7 @@ def test_one_systems_trouble_is_its_own(
     api: Any,
     stream_of: MakeStream,
     system_of: Any,
+    *,
     trouble: Any,
     category: str,
     told: str,
@@ -71,7 +72,8 @@ def test_one_systems_trouble_is_its_own(
 
 
 @pytest.mark.parametrize(
-    "broken", [{"client": None}, {"declared": lambda _account, _on: [][0]}, {"client": lambda _: 5}]
+    "broken",
+    [{"client": None}, {"declared": lambda _account, _on: 1 // 0}, {"client": lambda _: 5}],
 )
 def test_a_connector_that_can_not_even_begin_leaves_a_manifest(
     bench: Any, api: Any, stream_of: MakeStream, system_of: Any, broken: dict[str, Any]
@@ -209,7 +211,10 @@ def test_a_second_pull_is_refused_while_one_runs(bench: Any) -> None:
     """Two pulls never write at once; the second says so at once and the lock is freed after."""
     with (bench.landing / ".lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(PipelineError, match="Another pull") as caught, pulling_alone(bench.landing):
+        with (
+            pytest.raises(PipelineError, match="Another pull") as caught,
+            pulling_alone(bench.landing),
+        ):
             pytest.fail("the lock was not kept")
         assert caught.value.category is Category.INPUT
     with pulling_alone(bench.landing), pytest.raises(PipelineError), pulling_alone(bench.landing):

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -34,7 +33,12 @@ def test_a_list_that_changes_once_is_read_again(
     rows = landed(bench, manifest, "things")
     assert [row["body"] for row in rows] == ['{"total": 2, "content": [{"id": 1}, {"id": 3}]}']
     counted = manifest.streams[0]
-    assert (counted.pages, counted.records, counted.distinct_keys, counted.announced) == (1, 2, 2, 2)
+    assert (counted.pages, counted.records, counted.distinct_keys, counted.announced) == (
+        1,
+        2,
+        2,
+        2,
+    )
 
 
 def test_a_list_that_changes_each_time_is_given_up(
@@ -156,7 +160,7 @@ def test_an_answer_without_the_list_is_no_empty_list(
 
 
 def test_secrets_never_reach_the_landing_folder(
-    bench: Any, api: Any, stream_of: MakeStream, system_of: Any, secret: str, tmp_path: Path
+    bench: Any, api: Any, stream_of: MakeStream, system_of: Any, secret: str
 ) -> None:
     """Neither a header, nor a query string, nor a refusal's text leaves a key on the disk."""
     system = system_of(api.on("/things", [{"id": 1}]), stream_of())
@@ -164,7 +168,7 @@ def test_secrets_never_reach_the_landing_folder(
     bench.pull_all({"good": system, "bad": refused})
     files = [path for path in bench.landing.rglob("*") if path.is_file()]
     texts = [path.read_bytes().decode("latin-1") for path in files]
-    for path in bench.landing.rglob("*.parquet"):
-        texts.append(str(pq.read_table(path).to_pylist()))
+    pages = bench.landing.rglob("*.parquet")
+    texts.extend(str(pq.read_table(path).to_pylist()) for path in pages)
     assert len(files) >= 3
     assert not [text for text in texts if secret in text or "sw0rdfish" in text]

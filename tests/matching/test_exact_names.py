@@ -9,7 +9,15 @@ ACME = Named("7", "Acme Inc.")
 
 @pytest.mark.parametrize(
     "name",
-    ["acme inc.", "ACME INC.", "Acme Inc", "Acme Inc. ", " Acme Inc.", "Acme  Inc.", "Acme Inc.\u200b"],
+    [
+        "acme inc.",
+        "ACME INC.",
+        "Acme Inc",
+        "Acme Inc. ",
+        " Acme Inc.",
+        "Acme  Inc.",
+        "Acme Inc.\u200b",
+    ],
 )
 def test_almost_identical_is_not_identical(name: str) -> None:
     """Case, spaces, dots and invisible characters all count: a wrong guess costs money."""

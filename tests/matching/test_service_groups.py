@@ -46,7 +46,7 @@ def slow_groups(links: list[Link], products: list[Product]) -> set[frozenset[tup
 @settings(deadline=None, max_examples=150)
 @given(LINKS, PRODUCTS)
 def test_groups_are_the_connected_parts(links: list[Link], products: list[Product]) -> None:
-    """Groups never overlap, miss no product and no linked service, and join exactly what is linked."""
+    """Groups never overlap, miss no product or linked service, and join just what is linked."""
     rows = group_members(links, products)
     members = [(row["member_kind"], row["system"], row["member_id"]) for row in rows]
     assert len(members) == len(set(members))

@@ -57,7 +57,7 @@ def act() -> None:
     if order["is_impatient"]:
         from reconcile_pipeline.http import ApiClient  # noqa: PLC0415 - in the child only
 
-        ApiClient.__init__.__kwdefaults__["sleep"] = no_pause
+        ApiClient.__init__.__kwdefaults__.update(sleep=no_pause)  # type: ignore[union-attr]
     if order["crash"]:
         arm(order["crash"])
     from reconcile_pipeline.cli import main  # noqa: PLC0415 - in the child only

@@ -25,15 +25,23 @@ class Books:
     """Core rows of any period; `build` makes map and recon from them."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self.connection = connection
+        self._connection = connection
+        self._waiting: dict[tuple[str, tuple[str, ...]], list[list[Any]]] = {}
         self.mappings: list[dict[str, Any]] = []
         self.pull_ids: dict[tuple[str, str], str] = {}
 
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The warehouse with all rows in it: they are written together, which is faster."""
+        for (table, names), rows in self._waiting.items():
+            marks = ", ".join(f"({', '.join('?' for _ in names)})" for _ in rows)
+            query = f"insert into {table} ({', '.join(names)}) values {marks}"  # noqa: S608 - ours
+            self._connection.execute(query, [value for row in rows for value in row])
+        self._waiting.clear()
+        return self._connection
+
     def insert(self, table: str, **values: Any) -> None:
-        names = ", ".join(values)
-        marks = ", ".join("?" for _ in values)
-        query = f"insert into {table} ({names}) values ({marks})"  # noqa: S608 - names of this file
-        self.connection.execute(query, list(values.values()))
+        self._waiting.setdefault((table, tuple(values)), []).append(list(values.values()))
 
     def pull(self, system: str, period: str = PERIOD, **changes: Any) -> str:
         """An attempt that is evidence, unless told otherwise."""
@@ -269,8 +277,9 @@ class Books:
         return [row for row in self.rows("recon.conservation") if not row["is_conserved"]]
 
     def clear(self) -> None:
+        self._waiting.clear()
         for name in TABLES:
-            self.connection.execute(f"delete from {name}")  # noqa: S608 - closed list
+            self._connection.execute(f"delete from {name}")  # noqa: S608 - closed list
         self.mappings.clear()
         self.pull_ids.clear()
 

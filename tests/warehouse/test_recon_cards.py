@@ -144,19 +144,21 @@ def second_feed(books: Any, *, evidence: bool) -> None:
         books.service("t", system="ninja")
 
 
-def test_one_of_two_vendors_missing_makes_the_sum_unknown(pair: Pair) -> None:
-    """Half of a sum is no sum, if the company has an account at the vendor that is missing."""
+@pytest.mark.parametrize("mapped", [True, False])
+def test_one_of_two_vendors_missing_makes_the_sum_unknown(pair: Pair, *, mapped: bool) -> None:
+    """Half of a sum is no sum: who was never read may list an account nobody has mapped yet."""
     books = pair(5, 5)
     second_feed(books, evidence=False)
-    books.map("account", "b", "1", system="ninja")
+    if mapped:
+        books.map("account", "b", "1", system="ninja")
     card = books.card()
     assert (card["finding"], card["qty_vendor"]) == ("incomplete_evidence", None)
 
 
-def test_a_missing_vendor_the_company_does_not_use_is_no_matter(pair: Pair) -> None:
-    """Where the company has no account, there is nothing to be missing."""
+def test_a_vendor_that_was_read_and_lists_no_account_adds_nothing(pair: Pair) -> None:
+    """A second vendor with a complete pull leaves the count of the first as it is."""
     books = pair(5, 5)
-    second_feed(books, evidence=False)
+    second_feed(books, evidence=True)
     assert books.card()["finding"] == "match"
 
 
@@ -198,6 +200,16 @@ def test_a_multiplier_turns_vendor_units_into_invoiced_ones(pair: Pair) -> None:
     (line,) = [row for row in books.rows("recon.card_lines") if row["side"] == "vendor"]
     assert (line["qty"], line["multiplier"]) == (10, Decimal("0.25"))
     assert line["qty_counted"] == Decimal("2.5")
+
+
+def test_two_multipliers_in_one_group_are_not_added(pair: Pair) -> None:
+    """A service linked twice with different numbers is counted once, by the larger, everywhere."""
+    books = pair(None, 10)
+    books.product("q")
+    books.map("service", "s", "q", multiplier=Decimal(3))
+    assert books.lost() == []
+    (card,), (line,) = books.rows("recon.cards"), books.rows("recon.card_lines")
+    assert card["qty_vendor"] == line["qty_counted"] == 30
 
 
 @pytest.mark.parametrize("leg", ["purchased", "invoiced"])

@@ -89,9 +89,12 @@ class Ledger:
                 if found is None:
                     connection.execute(versions.insert().values(version=SCHEMA_VERSION))
         except sa.exc.DatabaseError as error:
+            advice = "Restore it from its backup; nothing else holds what people decided."
+            if "locked" in str(error.orig):
+                advice = "Another program is writing into it: wait until it has finished."
             raise PipelineError(
                 f"The ledger {self.path} can't be read: {error.orig}.",
-                next_step="Restore it from its backup; nothing else holds what people decided.",
+                next_step=advice,
                 category=Category.INPUT,
             ) from error
         if found is not None and found > SCHEMA_VERSION:

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -12,6 +13,7 @@ import pytest
 
 PROGRAM = Path(sys.executable).parent / "reconcile"
 SEED = 64_209
+LONGEST_SECONDS = 90.0
 
 
 @pytest.fixture
@@ -25,7 +27,11 @@ def simulating(own_folder: Path) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        # A line that never comes ends the test instead of hanging it.
+        deadline = threading.Timer(LONGEST_SECONDS, process.kill)
+        deadline.start()
         yield process
+        deadline.cancel()
         if process.poll() is None:
             process.kill()
 

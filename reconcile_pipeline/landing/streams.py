@@ -99,7 +99,8 @@ class StreamReader:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._child(stream, child)) for child in children]
-        except* PipelineError as errors:
+        except ExceptionGroup as errors:
+            # The first refusal says what is wrong; `except*` would wrap it in a group again.
             raise errors.exceptions[0] from None
         return [task.result() for task in tasks]
 

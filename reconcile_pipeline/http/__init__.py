@@ -5,8 +5,8 @@ Knows no vendor and no Dagster; imports nothing of ours but `model`. All public 
 
 from reconcile_pipeline.http.auth import BasicAuth, ClientCredentials, HeaderAuth, TokenAuth
 from reconcile_pipeline.http.client import ApiClient
-from reconcile_pipeline.http.errors import ApiError
-from reconcile_pipeline.http.exchange import CallStats, Limits, Reply, Request
+from reconcile_pipeline.http.errors import ApiError, Certainty, ChangeError
+from reconcile_pipeline.http.exchange import CallStats, Change, Limits, Reply, Request
 from reconcile_pipeline.http.link_paginators import (
     CursorInBody,
     ForwardOnlyLink,
@@ -22,6 +22,7 @@ from reconcile_pipeline.http.paginators import (
 )
 from reconcile_pipeline.http.redaction import install_redaction, redact
 from reconcile_pipeline.http.strict_json import StrictJsonError
+from reconcile_pipeline.http.writer import WritingClient
 
 __all__ = [
     "AfterId",
@@ -29,6 +30,9 @@ __all__ = [
     "ApiError",
     "BasicAuth",
     "CallStats",
+    "Certainty",
+    "Change",
+    "ChangeError",
     "ClientCredentials",
     "CursorInBody",
     "ForwardOnlyLink",
@@ -45,6 +49,7 @@ __all__ = [
     "SinglePage",
     "StrictJsonError",
     "TokenAuth",
+    "WritingClient",
     "install_redaction",
     "paginate",
     "redact",

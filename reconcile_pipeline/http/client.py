@@ -1,7 +1,7 @@
 """One polite client for one system: GET, retried where that is safe, answered whole or not at all.
 
 Knows no vendor: what a status or a body means beyond HTTP is said by `systems`. There is no
-method that writes, on purpose.
+method that writes, on purpose: that is `writer`'s, and only the write-back job makes one.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from reconcile_pipeline.model import Category
 logger = logging.getLogger(__name__)
 
 Explain = Callable[[int, Any, str], str | None]
+Locate = Callable[[CallStats], Awaitable[str]]
 _OK = 200
 _LONGEST_TEXT = 10_000
 _VENDOR_TEXT = 200
@@ -47,6 +48,7 @@ class ApiClient:
 
     Raises `ApiError` (settings) for a base URL that is neither https nor on this machine.
     `explain` finds the vendor's own error message in (status, parsed body or None, text).
+    `locate` asks, when the client is opened, where the API lives; its answer replaces `base_url`.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
         secrets: Collection[str] = (),
         explain: Explain | None = None,
+        locate: Locate | None = None,
+        stats: CallStats | None = None,
         now: Callable[[], datetime] = _utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = random_module.random,
@@ -67,7 +71,7 @@ class ApiClient:
     ) -> None:
         """Open nothing yet; `transport` replaces the network in unit tests."""
         self.system = system
-        self.stats = CallStats()
+        self.stats = stats or CallStats()
         self._base = checked_url(base_url, system=system, what="base URL")
         self._auth = auth
         self._limits = limits or Limits()
@@ -75,6 +79,7 @@ class ApiClient:
         self._headers.update(headers or {})
         self._secrets = frozenset(secrets)
         self._explain = explain
+        self._locate = locate
         self._now = now
         self._sleep = sleep
         self._random = random
@@ -84,6 +89,9 @@ class ApiClient:
 
     async def __aenter__(self) -> Self:
         quiet_http_loggers()
+        if self._locate is not None:
+            place = await self._locate(self.stats)
+            self._base = checked_url(place, system=self.system, what="located URL")
         self._http = httpx.AsyncClient(
             auth=self._auth,
             headers=self._headers,
@@ -125,12 +133,11 @@ class ApiClient:
         return await retrying(once)
 
     async def _try_once(self, request: Request, url: httpx.URL, attempt: int) -> Reply:
-        if self._http is None:
-            raise RuntimeError("use the client inside 'async with'")
+        http = self._opened()
         call = Call(self.system, "GET", request.template, url.host, attempt, self._limits.attempts)
         try:
-            sent = self._http.build_request("GET", url, headers=dict(request.headers))
-            response = await self._http.send(sent)
+            sent = http.build_request("GET", url, headers=dict(request.headers))
+            response = await http.send(sent)
         except TokenError as error:
             raise self._no_token(call, error) from None
         except httpx.LocalProtocolError as error:
@@ -141,6 +148,11 @@ class ApiClient:
         if response.status_code != _OK:
             raise self._refusal(call, response)
         return self._reply(call, request, url, response)
+
+    def _opened(self) -> httpx.AsyncClient:
+        if self._http is None:
+            raise RuntimeError("use the client inside 'async with'")
+        return self._http
 
     def _reply(
         self, call: Call, request: Request, url: httpx.URL, response: httpx.Response

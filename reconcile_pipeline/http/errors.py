@@ -4,6 +4,8 @@
 name nor the path template is known, and are turned into an `ApiError` by `diagnosis`.
 """
 
+from enum import StrEnum
+
 import httpx
 
 from reconcile_pipeline.model import Category, PipelineError
@@ -37,6 +39,35 @@ class ApiError(PipelineError):
             wait_seconds=wait_seconds,
         )
         self.status = status
+
+
+class Certainty(StrEnum):
+    """What is known about a change that was not confirmed by its answer."""
+
+    NOT_SENT = "not_sent"
+    """It never left, or was turned away before anybody looked at it: nothing has changed."""
+    REFUSED = "refused"
+    """It was answered with a refusal: nothing has changed."""
+    UNKNOWN = "unknown"
+    """It may have been applied, may be applied later, or not at all: look before touching again."""
+
+
+class ChangeError(ApiError):
+    """A change that was not confirmed; `certainty` says what that means for the other side."""
+
+    def __init__(self, error: ApiError, certainty: Certainty, says: str = "") -> None:
+        """Keep what the call's error says, and the other side's own words."""
+        super().__init__(
+            error.message,
+            next_step=error.next_step,
+            category=error.category,
+            system=error.system,
+            status=error.status,
+            is_transient=error.is_transient,
+            wait_seconds=error.wait_seconds,
+        )
+        self.certainty = certainty
+        self.says = says
 
 
 class WireError(Exception):

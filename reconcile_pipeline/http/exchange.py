@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -20,7 +20,7 @@ _ORIGIN = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/?#]*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Request:
-    """One GET. There is no other verb: a client of this package cannot write.
+    """One GET. There is no other verb: an `ApiClient` cannot write.
 
     `repr` shows the template only, because next links and parameters may carry keys.
     """
@@ -37,6 +37,22 @@ class Request:
         if not self.template:
             path = _ORIGIN.sub("", self.path).partition("?")[0].partition("#")[0]
             object.__setattr__(self, "template", path or "/")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One call that changes something at the other side; only a `WritingClient` can send it.
+
+    `repr` shows method and template only, as with `Request`.
+    """
+
+    method: Literal["PATCH", "POST", "PUT"]
+    path: str = field(repr=False)
+    """Relative to the client's base URL."""
+    body: Any = field(repr=False)
+    """Sent as JSON; a `Decimal` in it goes out as a number, digit for digit."""
+    template: str
+    """The path with {placeholders}, for messages and the trail."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,15 @@ from reconcile_pipeline.simulators.connectwise_lists import (
     table,
 )
 from reconcile_pipeline.simulators.connectwise_records import PsaView
-from reconcile_pipeline.simulators.server import Answer, Query, Refusal, Simulator, State, number
+from reconcile_pipeline.simulators.server import (
+    Answer,
+    Query,
+    Refusal,
+    Simulator,
+    State,
+    Write,
+    number,
+)
 
 DEFAULT_PAGE_SIZE = 25
 LARGEST_PAGE_SIZE = 1000
@@ -189,11 +197,16 @@ class ConnectWise(Simulator):
         line = next((r for r in self._additions(parent) if r.id == int(record_id)), None)
         if line is None:
             raise Refusal(HTTPStatus.NOT_FOUND, f"Addition {record_id} was not found.")
-        changes = [_change(step) for step in _steps(query.body)]
-        for name, value in changes:
+        changes = dict(_change(step) for step in _steps(query.body))
+        quantity = changes.pop("quantity", line.quantity)
+        for name, value in changes.items():
             setattr(line, name, value)
-        self.view.touch(line)
-        self.state.cache.clear()
+
+        def apply(applied: Decimal) -> None:
+            line.quantity = applied
+            self.view.touch(line)
+
+        self.commit(Write(parent, record_id, line.quantity, quantity, None), apply)
         return self._reply(self.view.addition(line))
 
     def _discover(self, query: Query, company: str) -> Answer:

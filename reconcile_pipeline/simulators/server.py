@@ -11,6 +11,8 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -29,6 +31,17 @@ class Call(NamedTuple):
     method: str
     path: str
     status: int
+
+
+class Write(NamedTuple):
+    """One change of a line as it was applied: what the PSA's own audit trail would show."""
+
+    agreement_id: str
+    line_id: str
+    qty_before: Decimal
+    qty_after: Decimal
+    effective_on: date | None
+    """None where changes count at once."""
 
 
 @dataclass(slots=True)
@@ -112,10 +125,14 @@ class Simulator:
         self.credentials = credentials
         self.faults = FaultPlan()
         self.log: list[Call] = []
+        self.writes: list[Write] = []
+        """Every change that was applied through the API, in order: the judge of write-back."""
         self.targets: list[str] = []
         """Path and query of every call, in the order of the log."""
         self.clock = clock
         self._recent: deque[float] = deque()
+        self._struck: list[Fault] = []
+        self._late: list[tuple[int, Query]] = []
         self._last_body: dict[str, tuple[Answer, bytes]] = {}
         self._routes: list[tuple[str, re.Pattern[str], Handler, bool]] = []
 
@@ -143,7 +160,8 @@ class Simulator:
         latency = self.state.latency_seconds
         if latency:
             await asyncio.sleep(latency)
-        faults = self.faults.strike(query.path)
+        self._apply_what_is_late()
+        faults = self.faults.strike(query.path, query.method)
         answer = self._answer(query, faults)
         body = b"" if answer.is_empty else _json(answer.data)
         answer, body, sent = self._spoil(query, answer, body, faults)
@@ -161,13 +179,52 @@ class Simulator:
                 elif fault.kind == "status":
                     return self._faulty(query, fault)
             self._keep_limit()
-            return self._dispatch(query)
+            return self._carry_out(query, faults)
         except Refusal as refusal:
             headers = {}
             throttle = self.state.throttle
             if refusal.status == HTTPStatus.TOO_MANY_REQUESTS and throttle is not None:
                 headers = _retry_after(throttle.retry_after)
             return Answer(self.error(query, refusal), refusal.status, headers)
+
+    def commit(self, write: Write, apply: Callable[[Decimal], None]) -> None:
+        """Apply a change as the faults of this call want it, and log it if it is applied."""
+        quantity = write.qty_after
+        for fault in self._struck:
+            if fault.kind == "not_applied":
+                return
+            if fault.kind == "apply_differently":
+                quantity = as_callable(fault.value)(quantity)
+        apply(quantity)
+        self.writes.append(write._replace(qty_after=quantity))
+        self.state.changed()
+
+    def _carry_out(self, query: Query, faults: list[Fault]) -> Answer:
+        """Answer a call; one that changes something may be dropped, delayed or badly confirmed."""
+        kinds = {fault.kind: fault for fault in faults}
+        if "drop_before" in kinds:
+            return Answer()
+        if "late_apply" in kinds:
+            self._late.append((int(kinds["late_apply"].value or 0), query))
+            return Answer()
+        self._struck = faults
+        try:
+            answer = self._dispatch(query)
+        finally:
+            self._struck = []
+        return self._faulty(query, kinds["status_after"]) if "status_after" in kinds else answer
+
+    def _apply_what_is_late(self) -> None:
+        waiting, self._late = self._late, []
+        for calls_left, query in waiting:
+            if calls_left:
+                self._late.append((calls_left - 1, query))
+                continue
+            try:
+                self._dispatch(query)
+            except Refusal:
+                # Refused after its caller had gone: nobody is there to be told.
+                continue
 
     def _dispatch(self, query: Query) -> Answer:
         allowed = []
@@ -200,7 +257,7 @@ class Simulator:
 
     def _faulty(self, query: Query, fault: Fault) -> Answer:
         status = int(fault.value)
-        refusal = Refusal(status, HTTPStatus(status).phrase)
+        refusal = Refusal(status, fault.text or HTTPStatus(status).phrase)
         return Answer(self.error(query, refusal), status, _retry_after(fault.retry_after))
 
     def _spoil(
@@ -210,6 +267,9 @@ class Simulator:
         previous = self._last_body.get(query.path)
         self._last_body[query.path] = (answer, body)
         cut = False
+        if any(fault.kind in ("drop_before", "ack_lost", "late_apply") for fault in faults):
+            # A head that announces a body and then nothing: the caller learns nothing.
+            return answer, b"lost", b""
         for fault in faults:
             if fault.kind == "duplicate_page" and previous is not None:
                 answer, body = previous

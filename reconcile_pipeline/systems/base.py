@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, Protocol
 
-from reconcile_pipeline.http import ApiClient, Paginator, Request
+from reconcile_pipeline.http import ApiClient, Paginator, Request, WritingClient
 from reconcile_pipeline.model import Role
+from reconcile_pipeline.systems.writing import WriteBack
 
 Record = dict[str, Any]
 REQUIRED = object()
@@ -112,5 +113,11 @@ class System:
     """For file systems: the documents to land; `streams` then only names keys and fields."""
     diagnose: Callable[[ApiClient, Account, Exception], Any] | None = None
     """Async: turns a refusal into a plainer error (unknown company id or wrong key?)."""
+    write_back: WriteBack | None = None
+    """How a PSA takes changed quantities; None: a person gets an exact instruction instead."""
+    writer: Callable[[Account], WritingClient] | None = None
+    """The client that can change something; made by the write-back job and by nothing else."""
+    tenant: Callable[[Account], str] | None = None
+    """Names the tenant that changes would go to, for the person who switches writing on."""
     capabilities: Mapping[str, str] = field(default_factory=dict)
     """Plain sentences for `reconcile check`: what this system can and can't do for us."""

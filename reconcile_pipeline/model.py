@@ -17,6 +17,8 @@ class Category(StrEnum):
     UNREACHABLE = "unreachable"
     SETTINGS = "settings"
     INPUT = "input"
+    CONFLICT = "conflict"
+    """Somebody or something was faster: look at what there is now, then decide again."""
 
 
 class Role(StrEnum):
@@ -47,6 +49,37 @@ class Decision(StrEnum):
     NO_CHANGE = "no_change"
     DISMISS = "dismiss"
     EXCLUDE = "exclude"
+
+
+class ChangeState(StrEnum):
+    """Where one line change stands on its way into the PSA; told by its latest ledger entry."""
+
+    QUEUED = "queued"
+    """Decided, nothing done yet."""
+    INTENT = "intent"
+    """About to be sent, or sent without a word back: it has to be looked up before anything."""
+    SENT = "sent"
+    """Answered with success, not read back yet."""
+    NOT_APPLIED = "not_applied"
+    """Known to have changed nothing: it may be sent again."""
+    UNKNOWN = "unknown"
+    """It may have been applied, or still be: it has to be looked up after the settle wait."""
+    VERIFIED = "verified"
+    """Read back: the line shows the decided quantity."""
+    CONFLICT = "conflict"
+    """The PSA showed another quantity than the one decided on; nothing was written."""
+    REJECTED = "rejected"
+    """The PSA refused it; nothing was written."""
+    NEEDS_PERSON = "needs_person"
+    """The line shows neither the old nor the new quantity, or can't be written by this software."""
+    DONE_BY_HAND = "done_by_hand"
+    """A person says they made the change; the next pull has to prove it."""
+    DROPPED = "dropped"
+    """A person gave it up."""
+    PROVED = "proved"
+    """A later pull shows the decided quantity."""
+    DISPROVED = "disproved"
+    """A later pull shows another quantity: somebody should look."""
 
 
 class PullState(StrEnum):

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from reconcile_pipeline.model import Category
 
-WRONG_USE = frozenset({Category.SETTINGS, Category.INPUT})
+WRONG_USE = frozenset({Category.SETTINGS, Category.INPUT, Category.CONFLICT})
 """What ends in exit code 2: nothing broke, something has to be written differently."""
 
 app = typer.Typer(

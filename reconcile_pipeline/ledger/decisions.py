@@ -1,20 +1,46 @@
-"""Decisions and accepted pulls: who said what about which numbers, and when.
+"""Decisions: who said what about which numbers, and the exact line changes that follow from it.
 
-The first decision on a card's version wins; the same decision again is harmless; a different
-one is a conflict that names the first.
+The first decision on a card's version wins; the same one again is harmless; another one is a
+conflict that names the first. Only a policy's decision gives way to a person's. Nothing is taken
+back silently: an undone decision gets a withdrawal beside it.
 """
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 
-from reconcile_pipeline.ledger.store import Ledger, accepted_pulls
-from reconcile_pipeline.ledger.store import decisions as table
+from reconcile_pipeline.ledger.chain import Stamp, append
+from reconcile_pipeline.ledger.changes import PlannedChange, add_changes, intents_of
+from reconcile_pipeline.ledger.closings import refuse_if_closed
+from reconcile_pipeline.ledger.store import Ledger
+from reconcile_pipeline.ledger.tables import confirmations, withdrawals
+from reconcile_pipeline.ledger.tables import decisions as table
 from reconcile_pipeline.model import Category, Decision, PipelineError
+
+POLICY = "policy:"
+"""How the name of a decider begins that is no person."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The numbers a decision was made on; later numbers are compared with these."""
+
+    company_id: str
+    company_name: str
+    service_group_id: str
+    service_name: str
+    finding: str
+    qty_psa: Decimal | None
+    qty_vendor: Decimal | None
+    unit_price: Decimal | None
+    currency: str | None
+    mapping_version: str | None
+    evidence_as_of: datetime | None
 
 
 @dataclass(frozen=True)
@@ -29,98 +55,328 @@ class Decided:
     reviewer: str
     note: str | None
     decided_at: datetime
+    basis: Basis
+    effective_on: date | None = None
+    expires_on: date | None = None
+    bound: Decimal | None = None
+    """no_change stays quiet while the difference is between none and this many units."""
+    changes: tuple[PlannedChange, ...] = ()
+    confirmed: frozenset[str] = frozenset()
+    """What was confirmed with it: `zero`, `large`."""
+    client_key: str = ""
+    """Made by the caller before the first try: a repeat with the same key changes nothing."""
+    batch_id: str | None = None
+    turn: int = 1
+    """The n-th decision on this version; above 1 after an undoing, or over a policy's."""
+    supersedes: str | None = None
 
     @property
     def decision_id(self) -> str:
-        """Stable name: there is one decision per card version."""
-        return hashlib.sha256(f"{self.card_id}|{self.card_version}".encode()).hexdigest()[:16]
+        """Stable name: card, version and turn."""
+        return _short_hash(self.card_id, self.card_version, self.turn)
 
     @property
     def content(self) -> tuple[object, ...]:
-        """What makes a repeat the same decision: everything but the instant."""
-        return (self.decision, self.qty_target, self.reviewer, self.note)
+        """What makes a repeat the same decision: everything said, but not when."""
+        said = (self.card_id, self.card_version, self.decision, self.qty_target, self.reviewer)
+        return (*said, self.note, self.effective_on, self.expires_on, self.bound)
+
+    @property
+    def is_by_policy(self) -> bool:
+        """No person decided this."""
+        return self.reviewer.startswith(POLICY)
 
 
-def record_decisions(ledger: Ledger, decided: Iterable[Decided]) -> int:
-    """Append all of them or none; returns how many are new, repeats being harmless.
+@dataclass(frozen=True)
+class Recorded:
+    """What became of the decisions handed in."""
+
+    new: tuple[str, ...] = ()
+    """Ids of the decisions that were appended."""
+    repeated: tuple[str, ...] = ()
+    refused: tuple[tuple[Decided, PipelineError], ...] = field(default=())
+
+
+def record_decisions(
+    ledger: Ledger,
+    decided: Iterable[Decided],
+    *,
+    origin: str,
+    is_all_or_nothing: bool = True,
+) -> Recorded:
+    """Append decisions with their line changes in one transaction.
+
+    Args:
+        ledger: where they go.
+        decided: checked decisions.
+        origin: the door they came through.
+        is_all_or_nothing: one conflict keeps all of them out; else the others are recorded and
+            the conflicts returned.
 
     Raises:
-        PipelineError: `input`, when a card's version was decided differently before.
+        PipelineError: `conflict`, when a card's version was decided differently before.
+    """
+    new: list[str] = []
+    repeated: list[str] = []
+    refused: list[tuple[Decided, PipelineError]] = []
+    with ledger.writing() as connection:
+        for item in decided:
+            try:
+                decision_id, is_new = _record(connection, item, origin)
+            except PipelineError as error:
+                if is_all_or_nothing:
+                    raise
+                refused.append((item, error))
+                continue
+            (new if is_new else repeated).append(decision_id)
+    return Recorded(tuple(new), tuple(repeated), tuple(refused))
+
+
+def withdraw_decision(ledger: Ledger, decision_id: str, *, reason: str, stamp: Stamp) -> None:
+    """Take a decision back before anything of it was sent; repeating it changes nothing.
+
+    Raises:
+        PipelineError: `input`, when there is none; `conflict`, when a change of it was sent.
     """
     with ledger.writing() as connection:
-        return sum(_record(connection, item) for item in decided)
-
-
-def record_decision(ledger: Ledger, decided: Decided) -> bool:
-    """Append one decision; True when it is new, False when it repeats the one on file."""
-    return bool(record_decisions(ledger, [decided]))
-
-
-def _record(connection: sa.Connection, decided: Decided) -> bool:
-    query = sa.select(table).where(table.c.decision_id == decided.decision_id)
-    found = connection.execute(query).mappings().first()
-    if found is None:
-        connection.execute(
-            table.insert().values(
-                {
-                    **asdict(decided),
-                    "decision_id": decided.decision_id,
-                    "decision": str(decided.decision),
-                    "qty_target": None if decided.qty_target is None else str(decided.qty_target),
-                    "decided_at": decided.decided_at.astimezone(UTC).isoformat(),
-                }
+        decided = _one(connection, table.c.decision_id == decision_id)
+        if decided is None:
+            raise PipelineError(
+                f"There is no decision {decision_id[:40]}.",
+                next_step="review.decisions lists them with their ids.",
+                category=Category.INPUT,
             )
-        )
-        return True
-    first = _from_row(dict(found))
-    if first.content == decided.content:
-        return False
-    raise PipelineError(
-        f"Card {decided.card_id} was decided already: {first.decision} by {first.reviewer}"
-        f" on {first.decided_at:%Y-%m-%d %H:%M} UTC.",
-        next_step="Talk to them; the first decision on these numbers stands.",
-        category=Category.INPUT,
-    )
+        if _is_withdrawn(connection, decision_id):
+            return
+        refuse_if_closed(connection, decided.period)
+        if intents_of(connection, decision_id):
+            raise PipelineError(
+                f"Decision {decision_id} is on its way into the PSA or there already.",
+                next_step="Undo its changes instead: `reconcile undo CHANGE`, with the ids that"
+                " `reconcile changes` shows.",
+                category=Category.CONFLICT,
+            )
+        append(connection, withdrawals, {"decision_id": decision_id, "reason": reason}, stamp)
 
 
-def read_decisions(ledger: Ledger, period: str) -> list[Decided]:
-    """The period's decisions, oldest first."""
-    query = sa.select(table).where(table.c.period == period)
-    rows = ledger.rows(query.order_by(table.c.decided_at, table.c.decision_id))
-    return [_from_row(row) for row in rows]
+def confirm_decision(ledger: Ledger, decision_id: str, kind: str, stamp: Stamp) -> None:
+    """Record a confirmation; `second_person` must be another one than the reviewer.
 
-
-def accept_pull(ledger: Ledger, pull_id: str, *, reason: str, by: str, at: datetime) -> None:
-    """Record that a person believes a quarantined pull; a repeat changes nothing."""
+    Raises:
+        PipelineError: `input`, for an unknown decision or the reviewer's own confirmation.
+    """
     with ledger.writing() as connection:
-        known = connection.execute(
-            sa.select(accepted_pulls.c.pull_id).where(accepted_pulls.c.pull_id == pull_id)
-        ).first()
-        if known is None:
-            connection.execute(
-                accepted_pulls.insert().values(
-                    pull_id=pull_id,
-                    reason=reason,
-                    accepted_by=by,
-                    accepted_at=at.astimezone(UTC).isoformat(),
-                )
+        decided = _one(connection, table.c.decision_id == decision_id)
+        if decided is None or _is_withdrawn(connection, decision_id):
+            raise PipelineError(
+                f"There is no standing decision {decision_id[:40]}.",
+                next_step="review.decisions lists them with their ids.",
+                category=Category.INPUT,
             )
+        refuse_if_closed(connection, decided.period)
+        if kind == "second_person" and _same_person(decided.reviewer, stamp.by):
+            raise PipelineError(
+                f"{stamp.by} made this decision and can't be the second person for it.",
+                next_step="Ask somebody else to confirm it.",
+                category=Category.INPUT,
+            )
+        _confirm(connection, decision_id, kind, stamp)
 
 
-def accepted_pull_ids(ledger: Ledger) -> frozenset[str]:
-    """The quarantined pulls that people accepted."""
-    return frozenset(str(row["pull_id"]) for row in ledger.rows(sa.select(accepted_pulls)))
+def read_decisions(ledger: Ledger, period: str | None = None) -> list[Decided]:
+    """Decisions that were ever recorded, withdrawn ones included; oldest first."""
+    query = sa.select(table).order_by(table.c.seq)
+    if period is not None:
+        query = query.where(table.c.period == period)
+    return [_from_row(row) for row in ledger.rows(query)]
 
 
-def _from_row(row: dict[str, str | None]) -> Decided:
-    target = row["qty_target"]
-    return Decided(
-        period=str(row["period"]),
-        card_id=str(row["card_id"]),
-        card_version=str(row["card_version"]),
-        decision=Decision(str(row["decision"])),
-        qty_target=None if target is None else Decimal(target),
-        reviewer=str(row["reviewer"]),
-        note=row["note"],
-        decided_at=datetime.fromisoformat(str(row["decided_at"])),
+def withdrawn_ids(ledger: Ledger) -> frozenset[str]:
+    """Decisions that were taken back."""
+    return frozenset(
+        str(row["decision_id"]) for row in ledger.rows(sa.select(withdrawals.c.decision_id))
     )
+
+
+def standing_decisions(ledger: Ledger, period: str | None = None) -> list[Decided]:
+    """Decisions in force, one per card version at most; oldest first."""
+    rows = ledger.view("standing_decisions")
+    found = [_from_row(row) for row in sorted(rows, key=lambda row: row["seq"])]
+    return [item for item in found if period in (None, item.period)]
+
+
+def confirmed_kinds(ledger: Ledger) -> dict[str, frozenset[str]]:
+    """What was confirmed, by decision."""
+    found: dict[str, set[str]] = {}
+    for row in ledger.rows(sa.select(confirmations)):
+        found.setdefault(str(row["decision_id"]), set()).add(str(row["kind"]))
+    return {decision_id: frozenset(kinds) for decision_id, kinds in found.items()}
+
+
+def _record(connection: sa.Connection, decided: Decided, origin: str) -> tuple[str, bool]:
+    refuse_if_closed(connection, decided.period)
+    if decided.client_key:
+        known = _one(connection, table.c.client_key == decided.client_key)
+        if known is not None:
+            if known.content != decided.content:
+                raise _conflict(known, "the same key was used for another decision")
+            return known.decision_id, False
+    same_card = table.c.card_id == decided.card_id
+    same_numbers = table.c.card_version == decided.card_version
+    earlier = [
+        _from_row(row)
+        for row in connection.execute(
+            sa.select(table).where(same_card, same_numbers).order_by(table.c.turn)
+        ).mappings()
+    ]
+    last = earlier[-1] if earlier else None
+    if last is None or _is_withdrawn(connection, last.decision_id):
+        return _append(connection, decided, len(earlier) + 1, None, origin), True
+    if last.content == decided.content:
+        return last.decision_id, False
+    if (
+        last.is_by_policy
+        and not decided.is_by_policy
+        and not intents_of(connection, last.decision_id)
+    ):
+        return _append(connection, decided, len(earlier) + 1, last.decision_id, origin), True
+    raise _conflict(last, "")
+
+
+def _append(
+    connection: sa.Connection, decided: Decided, turn: int, supersedes: str | None, origin: str
+) -> str:
+    decision_id = _short_hash(decided.card_id, decided.card_version, turn)
+    stamp = Stamp(decided.reviewer, decided.decided_at, origin)
+    append(
+        connection,
+        table,
+        {
+            "decision_id": decision_id,
+            "client_key": decided.client_key or decision_id,
+            "batch_id": decided.batch_id,
+            "period": decided.period,
+            "card_id": decided.card_id,
+            "card_version": decided.card_version,
+            "turn": turn,
+            "supersedes": supersedes,
+            "decision": str(decided.decision),
+            "qty_target": _as_text(decided.qty_target),
+            "effective_on": _as_text(decided.effective_on),
+            "note": decided.note,
+            "expires_on": _as_text(decided.expires_on),
+            "bound": _as_text(decided.bound),
+            "reviewer": decided.reviewer,
+            "decided_at": decided.decided_at.astimezone(UTC).isoformat(),
+            **_basis_row(decided.basis),
+        },
+        stamp,
+    )
+    for kind in sorted(decided.confirmed):
+        _confirm(connection, decision_id, kind, stamp)
+    add_changes(connection, decision_id, decided.period, decided.changes, stamp)
+    return decision_id
+
+
+def _confirm(connection: sa.Connection, decision_id: str, kind: str, stamp: Stamp) -> None:
+    known = connection.execute(
+        sa.select(confirmations.c.seq).where(
+            confirmations.c.decision_id == decision_id, confirmations.c.kind == kind
+        )
+    ).first()
+    if known is None:
+        append(connection, confirmations, {"decision_id": decision_id, "kind": kind}, stamp)
+
+
+def _conflict(first: Decided, why: str) -> PipelineError:
+    return PipelineError(
+        f"Card {first.card_id} was decided already: {first.decision}"
+        f"{'' if first.qty_target is None else f' to {first.qty_target.normalize():f}'}"
+        f" by {first.reviewer} on {first.decided_at:%Y-%m-%d %H:%M} UTC"
+        f"{f'; {why}' if why else ''}.",
+        next_step="Talk to them; the first decision on these numbers stands until it is undone.",
+        category=Category.CONFLICT,
+    )
+
+
+def _is_withdrawn(connection: sa.Connection, decision_id: str) -> bool:
+    query = sa.select(withdrawals.c.seq).where(withdrawals.c.decision_id == decision_id)
+    return connection.execute(query).first() is not None
+
+
+def _same_person(one: str, other: str) -> bool:
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+
+
+def _one(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Decided | None:
+    row = connection.execute(sa.select(table).where(condition)).mappings().first()
+    return None if row is None else _from_row(dict(row))
+
+
+def _basis_row(basis: Basis) -> dict[str, str | None]:
+    at = basis.evidence_as_of
+    return {
+        "company_id": basis.company_id,
+        "company_name": basis.company_name,
+        "service_group_id": basis.service_group_id,
+        "service_name": basis.service_name,
+        "finding": basis.finding,
+        "qty_psa": _as_text(basis.qty_psa),
+        "qty_vendor": _as_text(basis.qty_vendor),
+        "unit_price": _as_text(basis.unit_price),
+        "currency": basis.currency,
+        "mapping_version": basis.mapping_version,
+        "evidence_as_of": None if at is None else at.astimezone(UTC).isoformat(),
+    }
+
+
+def _from_row(row: Any) -> Decided:  # noqa: ANN401 - a row of the table, by column name
+    at = row["evidence_as_of"]
+    return Decided(
+        period=row["period"],
+        card_id=row["card_id"],
+        card_version=row["card_version"],
+        decision=Decision(row["decision"]),
+        qty_target=_as_decimal(row["qty_target"]),
+        reviewer=row["reviewer"],
+        note=row["note"],
+        decided_at=datetime.fromisoformat(row["decided_at"]),
+        effective_on=_as_day(row["effective_on"]),
+        expires_on=_as_day(row["expires_on"]),
+        bound=_as_decimal(row["bound"]),
+        client_key=row["client_key"],
+        batch_id=row["batch_id"],
+        turn=row["turn"],
+        supersedes=row["supersedes"],
+        basis=Basis(
+            company_id=row["company_id"],
+            company_name=row["company_name"],
+            service_group_id=row["service_group_id"],
+            service_name=row["service_name"],
+            finding=row["finding"],
+            qty_psa=_as_decimal(row["qty_psa"]),
+            qty_vendor=_as_decimal(row["qty_vendor"]),
+            unit_price=_as_decimal(row["unit_price"]),
+            currency=row["currency"],
+            mapping_version=row["mapping_version"],
+            evidence_as_of=None if at is None else datetime.fromisoformat(at),
+        ),
+    )
+
+
+def _as_text(value: Decimal | date | None) -> str | None:
+    if isinstance(value, Decimal):
+        return f"{value.normalize() + 0:f}"
+    return None if value is None else value.isoformat()
+
+
+def _as_decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _as_day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _short_hash(*parts: object) -> str:
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:16]

@@ -13,8 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from reconcile_pipeline.ledger.chain import Stamp, append
 from reconcile_pipeline.ledger.store import Ledger
-from reconcile_pipeline.ledger.store import mappings as table
+from reconcile_pipeline.ledger.tables import mappings as table
 
 
 @dataclass(frozen=True)
@@ -49,26 +50,25 @@ class Mapping:
         return mine == (other.place, other.target_id, other.state, other.leg, other.multiplier)
 
 
-def record_mappings(ledger: Ledger, entries: Iterable[Mapping]) -> int:
-    """Append the entries in one transaction; returns how many."""
-    rows = [
-        {
-            **asdict(entry),
-            "multiplier": str(entry.multiplier),
-            "decided_at": entry.decided_at.astimezone(UTC).isoformat(),
-        }
-        for entry in entries
-    ]
-    if rows:
+def record_mappings(ledger: Ledger, entries: Iterable[Mapping], *, origin: str = "rule") -> int:
+    """Append the entries in one transaction; returns how many. `origin`: through which door."""
+    found = list(entries)
+    if found:
         with ledger.writing() as connection:
-            connection.execute(table.insert(), rows)
-    return len(rows)
+            for entry in found:
+                row = {
+                    **asdict(entry),
+                    "multiplier": str(entry.multiplier),
+                    "decided_at": entry.decided_at.astimezone(UTC).isoformat(),
+                }
+                append(connection, table, row, Stamp(entry.decided_by, entry.decided_at, origin))
+    return len(found)
 
 
 def mappings_in_force(ledger: Ledger, *, until: datetime | None = None) -> list[Mapping]:
     """The mappings as they stood at `until` (None: now), ordered by what they map."""
     items: dict[tuple[str, str, str], dict[str | None, Mapping]] = {}
-    for row in ledger.rows(sa.select(table).order_by(table.c.entry_id)):
+    for row in ledger.rows(sa.select(table).order_by(table.c.seq)):
         entry = _from_row(row)
         if until is None or entry.decided_at < until:
             target = entry.place[3]
@@ -90,7 +90,7 @@ def as_rows(entries: Iterable[Mapping]) -> list[dict[str, Any]]:
 
 
 def _from_row(row: dict[str, Any]) -> Mapping:
-    values = {name: value for name, value in row.items() if name != "entry_id"}
+    values = {name: value for name, value in row.items() if name != "seq"}
     values["multiplier"] = Decimal(values["multiplier"])
     values["decided_at"] = datetime.fromisoformat(values["decided_at"])
     return Mapping(**values)

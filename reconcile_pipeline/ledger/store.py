@@ -1,116 +1,161 @@
-"""The ledger's tables and its one engine: an SQLite file, written durably, never updated in place.
+"""The ledger's one engine: an SQLite file by default, PostgreSQL by URL; written durably.
 
-Every write is one immediate transaction with synchronous FULL: an acknowledged entry survives
-a power cut. Back this file up: nothing else holds what people decided.
+Writers take turns: every write is one transaction that begins with the right to write, so what
+it read is still true when it commits. Back the ledger up: nothing else holds what people decided.
 """
 
+import contextlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from reconcile_pipeline.ledger.chain import Stamp, append
+from reconcile_pipeline.ledger.migrations import migrate
+from reconcile_pipeline.ledger.tables import (
+    SCHEMA_VERSION,
+    VIEWS,
+    append_only_triggers,
+    metadata,
+    versions,
+)
 from reconcile_pipeline.model import Category, PipelineError
 
-SCHEMA_VERSION = 1
-
-metadata = sa.MetaData()
-versions = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, nullable=False))
-mappings = sa.Table(
-    "mappings",
-    metadata,
-    sa.Column("entry_id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("system", sa.Text, nullable=False),
-    sa.Column("item_id", sa.Text, nullable=False),
-    sa.Column("item_name", sa.Text, nullable=False),
-    sa.Column("target_id", sa.Text),
-    sa.Column("target_name", sa.Text),
-    sa.Column("leg", sa.Text, nullable=False),
-    sa.Column("multiplier", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("method", sa.Text, nullable=False),
-    sa.Column("decided_by", sa.Text, nullable=False),
-    sa.Column("decided_at", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text),
-)
-decisions = sa.Table(
-    "decisions",
-    metadata,
-    sa.Column("decision_id", sa.Text, primary_key=True),
-    sa.Column("period", sa.Text, nullable=False),
-    sa.Column("card_id", sa.Text, nullable=False),
-    sa.Column("card_version", sa.Text, nullable=False),
-    sa.Column("decision", sa.Text, nullable=False),
-    sa.Column("qty_target", sa.Text),
-    sa.Column("reviewer", sa.Text, nullable=False),
-    sa.Column("note", sa.Text),
-    sa.Column("decided_at", sa.Text, nullable=False),
-    sa.UniqueConstraint("card_id", "card_version", name="first_decision_wins"),
-)
-accepted_pulls = sa.Table(
-    "accepted_pulls",
-    metadata,
-    sa.Column("pull_id", sa.Text, primary_key=True),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("accepted_by", sa.Text, nullable=False),
-    sa.Column("accepted_at", sa.Text, nullable=False),
-)
+TURN = 7_052_601
+"""The PostgreSQL advisory lock that writers of a ledger take turns with."""
+_SAFE = "is_writing"
 
 
 class Ledger:
-    """Opens the ledger, making its tables when it is new."""
+    """Opens the ledger, making its tables when it is new and moving an older one forward."""
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self._engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
-        sa.event.listen(self._engine, "connect", _set_up_connection)
-        sa.event.listen(self._engine, "begin", _begin_immediate)
-        self._check_version()
+    def __init__(self, place: Path | str) -> None:
+        """Take a file of SQLite, or a URL `postgresql://…`."""
+        self.path = place if isinstance(place, Path) else None
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            url = sa.make_url(f"sqlite:///{self.path}")
+        else:
+            url = sa.make_url(str(place)).set(drivername="postgresql+psycopg")
+        self.name = str(self.path or url.render_as_string(hide_password=True))
+        self.engine = _engine(url)
+        self._writer = self.engine.execution_options(**{_SAFE: True})
+        self._prepare()
 
-    @contextmanager
+    @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """One transaction: all of it is kept, or nothing."""
-        with self._engine.begin() as connection:
+        """One transaction: all of it is kept, or nothing. Waits for its turn."""
+        with self._writer.connect() as connection:
+            transaction = connection.begin()
+            try:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(TURN)))
+                yield connection
+            except BaseException:
+                transaction.rollback()
+                raise
+            commit(transaction)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """One consistent look; never waits for writers."""
+        with self.engine.connect() as connection, connection.begin():
             yield connection
+
+    def append(self, table: sa.Table, values: dict[str, Any], stamp: Stamp) -> None:
+        """Append one entry in a transaction of its own."""
+        with self.writing() as connection:
+            append(connection, table, values, stamp)
 
     def rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
         """The rows of a query as plain dictionaries."""
-        with self._engine.begin() as connection:
+        with self.reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def _check_version(self) -> None:
+    def view(self, name: str) -> list[dict[str, Any]]:
+        """The rows of one of the views that tell what is true now."""
+        if name not in VIEWS:
+            raise ValueError(f"the ledger has no view {name!r}")
+        with self.reading() as connection:
+            query = f"select * from {name}"  # noqa: S608 - one of ours, by name
+            return [dict(row) for row in connection.exec_driver_sql(query).mappings()]
+
+    def _prepare(self) -> None:
         try:
-            with self.writing() as connection:
-                metadata.create_all(connection)
-                found = connection.execute(sa.select(versions.c.version)).scalar()
-                if found is None:
-                    connection.execute(versions.insert().values(version=SCHEMA_VERSION))
-        except sa.exc.DatabaseError as error:
-            advice = "Restore it from its backup; nothing else holds what people decided."
-            if "locked" in str(error.orig):
-                advice = "Another program is writing into it: wait until it has finished."
+            found = self._version()
+            if found is None or found < SCHEMA_VERSION:
+                with self.writing() as connection:
+                    # Asked again: another process may have made or moved it meanwhile.
+                    found = _version_in(connection)
+                    if found is None:
+                        _make(connection)
+                    elif found < SCHEMA_VERSION:
+                        migrate(connection, found, _make, self.path)
+                found = SCHEMA_VERSION
+        except sa.exc.SQLAlchemyError as error:
+            raise self._unusable(error) from error
+        if found > SCHEMA_VERSION:
             raise PipelineError(
-                f"The ledger {self.path} can't be read: {error.orig}.",
-                next_step=advice,
-                category=Category.INPUT,
-            ) from error
-        if found is not None and found > SCHEMA_VERSION:
-            raise PipelineError(
-                f"The ledger {self.path} was written by a newer release (schema {found}).",
+                f"The ledger {self.name} was written by a newer release (schema {found}).",
                 next_step="Use that release; an older one must not write into it.",
                 category=Category.INPUT,
             )
 
+    def _version(self) -> int | None:
+        with self.reading() as connection:
+            return _version_in(connection)
+
+    def _unusable(self, error: sa.exc.SQLAlchemyError) -> PipelineError:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        advice = "Restore it from its backup; nothing else holds what people decided."
+        if "locked" in reason:
+            advice = "Another program is writing into it: wait until it has finished."
+        elif self.path is None:
+            advice = "Check that the database runs, and the URL, user and password it is given."
+        return PipelineError(
+            f"The ledger {self.name} can't be read: {reason}.",
+            next_step=advice,
+            category=Category.INPUT,
+        )
+
+
+def commit(transaction: sa.RootTransaction) -> None:
+    """Keep a transaction. Every entry of the ledger passes here: tests kill us before and after."""
+    transaction.commit()
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    sa.event.listen(engine, "connect", _set_up_connection)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
 
 def _set_up_connection(connection: Any, _record: Any) -> None:  # noqa: ANN401 - DB-API types
-    # The driver must not begin transactions by itself: _begin_immediate does.
+    # The driver must not begin transactions by itself: _begin does.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=20000"):
         connection.execute(f"pragma {pragma}")
 
 
-def _begin_immediate(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("begin immediate")
+def _begin(connection: sa.Connection) -> None:
+    is_writing = connection.get_execution_options().get(_SAFE, False)
+    connection.exec_driver_sql("begin immediate" if is_writing else "begin")
+
+
+def _version_in(connection: sa.Connection) -> int | None:
+    if not sa.inspect(connection).has_table(versions.name):
+        return None
+    return connection.execute(sa.select(sa.func.max(versions.c.version))).scalar()
+
+
+def _make(connection: sa.Connection) -> None:
+    metadata.create_all(connection)
+    for name, query in VIEWS.items():
+        connection.exec_driver_sql(f"create view {name} as {query}")
+    for statement in append_only_triggers(connection.dialect.name):
+        connection.exec_driver_sql(statement)
+    connection.execute(versions.insert().values(version=SCHEMA_VERSION))

@@ -1,0 +1,138 @@
+"""The chain: every entry carries a hash over itself and over the hash of the entry before.
+
+Who changes, removes, inserts or reorders an entry behind this software's back breaks the chain
+from there on; who cuts off the end is found out by the head hash that stands in a month's report.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from reconcile_pipeline.ledger.tables import KINDS, chain
+
+GENESIS = "0" * 64
+"""What the first entry seals."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Who makes an entry, when, and from where."""
+
+    by: str
+    at: datetime
+    origin: str
+    """The door it came through: command line, Dagster run, review file."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a walk along the chain found; `trouble` is "" when every link holds."""
+
+    entries: int
+    head: str
+    trouble: str = ""
+
+
+def append(
+    connection: sa.Connection, table: sa.Table, values: Mapping[str, Any], stamp: Stamp
+) -> int:
+    """Append one entry and its link, inside the caller's transaction; returns its number."""
+    last = connection.execute(
+        sa.select(chain.c.seq, chain.c.hash).order_by(chain.c.seq.desc()).limit(1)
+    ).first()
+    seq, before = (last.seq + 1, last.hash) if last else (1, GENESIS)
+    row = {column.name: None for column in table.columns} | dict(values) | {"seq": seq}
+    link = {
+        "seq": seq,
+        "kind": table.name,
+        "recorded_at": stamp.at.astimezone(UTC).isoformat(),
+        "recorded_by": stamp.by,
+        "recorded_from": stamp.origin,
+        "content_hash": _hash_of(row),
+    }
+    connection.execute(table.insert().values(row))
+    connection.execute(chain.insert().values({**link, "hash": _seal(before, link)}))
+    return seq
+
+
+def head_hash(connection: sa.Connection) -> str:
+    """The newest entry's hash, which stands for everything said so far."""
+    query = sa.select(chain.c.hash).order_by(chain.c.seq.desc()).limit(1)
+    return str(connection.execute(query).scalar() or GENESIS)
+
+
+def verify(connection: sa.Connection, *, expected_head: str = "") -> Verdict:
+    """Walk the whole chain; `trouble` names the first entry that does not hold.
+
+    Args:
+        connection: a reading connection.
+        expected_head: a head hash from a report: it must still be one of the entries' hashes.
+    """
+    rows = _rows_by_seq(connection)
+    before, number, was_seen = GENESIS, 0, expected_head in ("", GENESIS)
+    for link in connection.execute(sa.select(chain).order_by(chain.c.seq)).mappings():
+        number += 1
+        trouble = _trouble(dict(link), number, before, rows)
+        if trouble:
+            return Verdict(number - 1, before, trouble)
+        before = str(link["hash"])
+        was_seen = was_seen or before == expected_head
+    if rows:
+        seq, (kind, _row) = min(rows.items())
+        return Verdict(
+            number, before, f"entry {seq} ({kind}) stands in its table, not in the chain"
+        )
+    if not was_seen:
+        return Verdict(
+            number, before, f"the end was cut off: no entry has the hash {expected_head}"
+        )
+    return Verdict(number, before)
+
+
+def links(connection: sa.Connection) -> Iterator[dict[str, Any]]:
+    """Every link, oldest first: who, when, from where, and what kind of entry."""
+    for link in connection.execute(sa.select(chain).order_by(chain.c.seq)).mappings():
+        yield dict(link)
+
+
+def _trouble(
+    link: dict[str, Any], number: int, before: str, rows: dict[int, tuple[str, dict[str, Any]]]
+) -> str:
+    seq, kind = int(link["seq"]), str(link["kind"])
+    name = f"entry {seq} ({kind}, {link['recorded_by']}, {link['recorded_at']})"
+    if seq != number:
+        return f"entry {number} is missing"
+    kept_kind, row = rows.pop(seq, ("", {}))
+    if kept_kind != kind:
+        return f"{name} is missing from its table"
+    if _hash_of(row) != link["content_hash"]:
+        return f"{name} was changed"
+    if _seal(before, link) != link["hash"]:
+        return f"{name} or the order of entries before it was changed"
+    return ""
+
+
+def _rows_by_seq(connection: sa.Connection) -> dict[int, tuple[str, dict[str, Any]]]:
+    return {
+        int(row["seq"]): (name, dict(row))
+        for name, table in KINDS.items()
+        for row in connection.execute(sa.select(table)).mappings()
+    }
+
+
+def _hash_of(row: Mapping[str, Any]) -> str:
+    return _digest(sorted((name, value) for name, value in row.items()))
+
+
+def _seal(before: str, link: Mapping[str, Any]) -> str:
+    names = ("seq", "kind", "recorded_at", "recorded_by", "recorded_from", "content_hash")
+    return _digest([before, *(link[name] for name in names)])
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=True).encode()).hexdigest()

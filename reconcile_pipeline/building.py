@@ -13,7 +13,8 @@ import duckdb
 
 from reconcile_pipeline.landing.evidence import Evidence, current_evidence
 from reconcile_pipeline.landing.manifest import periods_landed, read_manifests
-from reconcile_pipeline.ledger.decisions import accepted_pull_ids
+from reconcile_pipeline.ledger.accepted import accepted_pull_ids
+from reconcile_pipeline.ledger.closings import closing_of
 from reconcile_pipeline.ledger.intake import Seen, from_exact_names, from_file
 from reconcile_pipeline.ledger.mappings import as_rows, mappings_in_force, record_mappings
 from reconcile_pipeline.ledger.store import Ledger
@@ -21,8 +22,11 @@ from reconcile_pipeline.matching.exact import Named
 from reconcile_pipeline.matching.mapping_file import read_mapping_file
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.periods import last_day, open_period
+from reconcile_pipeline.review.decide import Door
+from reconcile_pipeline.review.tables import fill_review_tables
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.state import State
+from reconcile_pipeline.systems.registry import SYSTEMS
 from reconcile_pipeline.warehouse.build import build_core, build_map, create_tables
 from reconcile_pipeline.warehouse.sql_files import sql_file
 
@@ -41,16 +45,32 @@ class Site:
 def site_of(settings: Settings) -> Site:
     """Open the installation a settings file describes."""
     state = State(settings.state_dir)
-    return Site(settings, state, Ledger(state.ledger))
+    return Site(settings, state, Ledger(settings.ledger_url or state.ledger))
+
+
+def door_of(site: Site, period: str) -> Door:
+    """What decisions of a period are checked with, and where they go."""
+    psa = site.settings.psa
+    return Door(site.ledger, period, SYSTEMS[psa.kind].write_back, psa.title)
+
+
+def review_step(connection: Connection, site: Site, period: str) -> None:
+    """Ledger and recon -> review, and the history that rests on both."""
+    fill_review_tables(connection, door_of(site, period), site.settings.limits)
 
 
 def evidence_of(site: Site, period: str, *, now: datetime) -> list[Evidence]:
     """The period's evidence; in the open period only systems that are still configured count."""
+    closing = closing_of(site.ledger, period)
     configured = None
-    if period == open_period(now, site.settings.timezone):
+    if closing is None and period == open_period(now, site.settings.timezone):
         configured = {system.name for system in site.settings.systems}
+    attempts = read_manifests(site.state.landing, period)
+    if closing is not None:
+        # A closed month rests on the pulls it was closed with, whatever was pulled since.
+        attempts = [item for item in attempts if item.pull_id in closing.evidence]
     return current_evidence(
-        read_manifests(site.state.landing, period),
+        attempts,
         accepted=accepted_pull_ids(site.ledger),
         systems=configured,
     )
@@ -91,12 +111,18 @@ def intake_step(connection: Connection, site: Site, period: str, *, now: datetim
 
 
 def map_step(connection: Connection, site: Site, period: str) -> None:
-    """Ledger and core -> map, with the mappings as they stood when the period's grace ended."""
+    """Ledger and core -> map, with the mappings as they stood when the period's grace ended.
+
+    A closed month keeps the mappings it was closed with.
+    """
     until = datetime.combine(
         last_day(period) + timedelta(days=1 + site.settings.grace_days),
         time.min,
         ZoneInfo(site.settings.timezone),
     ).astimezone(UTC)
+    closing = closing_of(site.ledger, period)
+    if closing is not None:
+        until = min(until, closing.closed_at)
     build_map(
         connection, period=period, mappings=as_rows(mappings_in_force(site.ledger, until=until))
     )

@@ -3,8 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from reconcile_pipeline.building import core_step, map_step, periods_to_rebuild, site_of
-from reconcile_pipeline.review.decide import fill_review_tables
+from reconcile_pipeline.building import (
+    core_step,
+    map_step,
+    periods_to_rebuild,
+    review_step,
+    site_of,
+)
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.warehouse.build import build_recon
 from reconcile_pipeline.warehouse.connect import open_for_writing
@@ -30,7 +35,7 @@ def rebuild_warehouse(
             core_step(connection, site, period, now=now)
             map_step(connection, site, period)
             build_recon(connection, period=period)
-            fill_review_tables(connection, site.ledger, period)
+            review_step(connection, site, period)
     with open_for_writing(site.state.warehouse):
         # Nobody else holds the old file now; what replaces it is whole.
         draft.replace(site.state.warehouse)

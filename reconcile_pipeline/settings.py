@@ -10,8 +10,11 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from reconcile_pipeline.model import Category, PipelineError, Role
+from reconcile_pipeline.reconciling.limits import Limits
+from reconcile_pipeline.reconciling.policies import Policy
 from reconcile_pipeline.settings_checks import Table, read_table, suggestion
 from reconcile_pipeline.settings_systems import SecretSource, SystemSettings
 from reconcile_pipeline.settings_tables import TABLES, read_own_tables
@@ -36,6 +39,13 @@ class Settings:
     stale_after_hours: float
     max_row_drop: float
     max_account_drop: float
+    ledger_variable: str
+    policy: Policy
+    limits: Limits
+    is_writing_enabled: bool
+    tenant: str
+    evidence_hours: float
+    secrets: SecretSource
     systems: tuple[SystemSettings, ...]
 
     def system(self, name: str) -> SystemSettings:
@@ -54,9 +64,28 @@ class Settings:
         """The one PSA: what is invoiced, and where agreed quantities are written."""
         return next(system for system in self.systems if system.role is Role.PSA)
 
+    @property
+    def ledger_url(self) -> str | None:
+        """Look up where the ledger is; None: the file in the state folder."""
+        if not self.ledger_variable:
+            return None
+        url = self.secrets.find(self.ledger_variable)
+        if url is None or not url.startswith(("postgresql://", "postgres://")):
+            raise PipelineError(
+                f"The variable {self.ledger_variable}, which holds the ledger's URL, is"
+                f" {'not set' if url is None else 'no postgresql:// URL'}.",
+                next_step=f"Put {self.ledger_variable}=postgresql://… into"
+                f" {self.path.parent / '.env'}, or leave url_variable out of [ledger].",
+                category=Category.SETTINGS,
+            )
+        return url.replace("postgres://", "postgresql://", 1)
+
     def secret_values(self) -> tuple[str, ...]:
         """Return every secret that can be found now, for redaction; missing ones are left out."""
         found = {value for system in self.systems for value in system.secret_values()}
+        if self.ledger_variable and (url := self.secrets.find(self.ledger_variable)):
+            password = urlsplit(url).password
+            found |= {url, *([password] if password else [])}
         return tuple(sorted(found))
 
 
@@ -91,6 +120,7 @@ def load_settings(
             )
     own = read_own_tables(path.name, content)
     folder = path.parent
+    secrets = SecretSource(folder, environment)
     return Settings(
         path=path,
         state_dir=folder / own.state_dir,
@@ -102,7 +132,14 @@ def load_settings(
         stale_after_hours=own.stale_after_hours,
         max_row_drop=own.max_row_drop,
         max_account_drop=own.max_account_drop,
-        systems=_systems(path, content, SecretSource(folder, environment), kinds),
+        ledger_variable=own.ledger_variable,
+        policy=own.policy,
+        limits=own.limits,
+        is_writing_enabled=own.is_writing_enabled,
+        tenant=own.tenant,
+        evidence_hours=own.evidence_hours,
+        secrets=secrets,
+        systems=_systems(path, content, secrets, kinds),
     )
 
 

@@ -3,17 +3,41 @@
 A system's table is declared in that system's module, not here. Reads no files.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from zoneinfo import ZoneInfo, available_timezones
 
 from reconcile_pipeline import periods
 from reconcile_pipeline.model import PipelineError
+from reconcile_pipeline.reconciling.limits import Limits
+from reconcile_pipeline.reconciling.policies import Policy, Tolerance
 from reconcile_pipeline.settings_checks import Table, Value, read_table
 from reconcile_pipeline.systems.base import Field
 
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 MOST_GRACE_DAYS = 27.0
 """A pull must never count for a month that ended more than a month ago."""
+
+
+def _tolerances(direction: str, meaning: str) -> tuple[Field, ...]:
+    measures = {
+        "units": "differences up to this many units are left as they are; 0: not measured",
+        "percent": "the same in percent of what is invoiced",
+        "money": "the same in money per billing cycle; every measure that is set must hold",
+    }
+    return tuple(
+        Field(
+            f"tolerance_{direction}_{measure}",
+            f"{meaning}: {text}.",
+            kind="number",
+            default=0,
+            example="0",
+        )
+        for measure, text in measures.items()
+    )
+
 
 TABLES: dict[str, tuple[Field, ...]] = {
     "billing": (
@@ -75,6 +99,84 @@ TABLES: dict[str, tuple[Field, ...]] = {
             example="0.10",
         ),
     ),
+    "ledger": (
+        Field(
+            "url_variable",
+            "Environment variable with the URL of a PostgreSQL ledger, such as"
+            " postgresql://user:password@host/database; empty: a file in the state folder.",
+            default="",
+            example="RECONCILE_LEDGER_URL",
+        ),
+    ),
+    "policy": (
+        Field(
+            "auto_approve_equal",
+            "Approve equal counts without a person; the policy is recorded as the decider.",
+            kind="flag",
+            default=False,
+            example="false",
+        ),
+        *_tolerances("up", "More is used than invoiced"),
+        *_tolerances("down", "More is invoiced than used"),
+        Field(
+            "four_eyes_above",
+            "Money per billing cycle above which a second person must confirm; 0: never.",
+            kind="number",
+            default=0,
+            example="1000",
+        ),
+    ),
+    "write_back": (
+        Field(
+            "enabled",
+            "Whether agreed quantities may be written into the PSA at all.",
+            kind="flag",
+            default=False,
+            example="false",
+        ),
+        Field(
+            "tenant",
+            "The tenant that may be written to, exactly as `reconcile dry-run` names it; so a copy"
+            " of this file can't write to another one.",
+            default="",
+            example="yourcompany at api-na.myconnectwise.net",
+        ),
+        Field(
+            "most_changes",
+            "Changes in one batch; a larger one stops before its first write.",
+            kind="number",
+            default=200,
+            example="200",
+        ),
+        Field(
+            "large_units",
+            "A change of more units than this, and than large_percent, must be confirmed.",
+            kind="number",
+            default=10,
+            example="10",
+        ),
+        Field(
+            "large_percent",
+            "The same in percent of the line's quantity.",
+            kind="number",
+            default=50,
+            example="50",
+        ),
+        Field(
+            "large_money",
+            "A change of more money per billing cycle than this must be confirmed.",
+            kind="number",
+            default=500,
+            example="500",
+        ),
+        Field(
+            "evidence_hours",
+            "Nothing is written on counts older than this.",
+            kind="number",
+            default=24,
+            example="24",
+        ),
+    ),
 }
 """Our own tables; a system's table is declared in the system's module."""
 
@@ -92,12 +194,18 @@ class OwnSettings:
     stale_after_hours: float
     max_row_drop: float
     max_account_drop: float
+    ledger_variable: str
+    policy: Policy
+    limits: Limits
+    is_writing_enabled: bool
+    tenant: str
+    evidence_hours: float
 
 
 def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
     """Read our own tables; raises the `settings` error of the first mistake."""
     tables = {name: Table(file, name) for name in TABLES}
-    billing, state, mappings, evidence = (
+    billing, state, mappings, evidence, ledger, policy, write_back = (
         read_table(tables[name], content.get(name, {}), fields) for name, fields in TABLES.items()
     )
     hours = (1.0, 744.0)
@@ -112,7 +220,53 @@ def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
         stale_after_hours=_within(tables["evidence"], evidence, "stale_after_hours", hours),
         max_row_drop=_within(tables["evidence"], evidence, "max_row_drop", share),
         max_account_drop=_within(tables["evidence"], evidence, "max_account_drop", share),
+        ledger_variable=_variable(tables["ledger"], str(ledger["url_variable"])),
+        policy=_policy(tables["policy"], policy),
+        limits=_limits(tables, policy, write_back),
+        is_writing_enabled=bool(write_back["enabled"]),
+        tenant=str(write_back["tenant"]),
+        evidence_hours=_within(tables["write_back"], write_back, "evidence_hours", hours),
     )
+
+
+def _variable(table: Table, name: str) -> str:
+    if name and not _VARIABLE.fullmatch(name):
+        raise table.refuse(
+            "key 'url_variable' must name an environment variable",
+            'Write url_variable = "RECONCILE_LEDGER_URL" and put the URL into .env.',
+        )
+    return name
+
+
+def _policy(table: Table, values: Mapping[str, Value]) -> Policy:
+    up, down = (
+        Tolerance(
+            *(
+                _amount(table, values, f"tolerance_{direction}_{measure}")
+                for measure in ("units", "percent", "money")
+            )
+        )
+        for direction in ("up", "down")
+    )
+    return Policy(approves_equal=bool(values["auto_approve_equal"]), up=up, down=down)
+
+
+def _limits(
+    tables: Mapping[str, Table], policy: Mapping[str, Value], write_back: Mapping[str, Value]
+) -> Limits:
+    table = tables["write_back"]
+    return Limits(
+        most_changes=int(_within(table, write_back, "most_changes", (1.0, 100_000.0))),
+        large_units=_amount(table, write_back, "large_units"),
+        large_percent=_amount(table, write_back, "large_percent"),
+        large_money=_amount(table, write_back, "large_money"),
+        four_eyes_above=_amount(tables["policy"], policy, "four_eyes_above"),
+    )
+
+
+def _amount(table: Table, values: Mapping[str, Value], name: str) -> Decimal:
+    # By its text: 0.1 is meant as one tenth, not as the double next to it.
+    return Decimal(str(_within(table, values, name, (0.0, 1e9)))).normalize()
 
 
 def _timezone(table: Table, name: str) -> str:

@@ -67,6 +67,9 @@ def row_count(connection: duckdb.DuckDBPyConnection, name: str, period: str) -> 
     columns = TABLES[name].column_names
     if "period" in columns:
         where = "period = $period"
+    elif "pull_id" not in columns:
+        query = f"select count(*) from {name}"  # noqa: S608 - closed catalogue
+        return int(connection.execute(query).fetchall()[0][0])
     else:
         where = "pull_id in (select pull_id from core.pulls where period = $period)"
     query = f"select count(*) from {name} where {where}"  # noqa: S608 - closed catalogue

@@ -12,15 +12,17 @@ import dagster as dg
 from pydantic import Field
 
 from reconcile_pipeline.assets.common import REVIEW, materialized, readable_failures, table_spec
+from reconcile_pipeline.building import door_of, review_step
 from reconcile_pipeline.model import Category, Decision, PipelineError
 from reconcile_pipeline.reconciling.decide import Wanted
 from reconcile_pipeline.resources.installation import Installation
 from reconcile_pipeline.resources.warehouse import Warehouse
-from reconcile_pipeline.review.decide import decide, fill_review_tables
+from reconcile_pipeline.review.decide import decide, decide_by_policy
 from reconcile_pipeline.review.decision_files import read_decisions
-from reconcile_pipeline.warehouse.recon_tables import REVIEW_TABLES
+from reconcile_pipeline.warehouse.review_tables import REVIEW_TABLES
 
 DEPS = ["recon.cards", "recon.card_lines"]
+TOLD = ["review.card_status", "review.write_backs"]
 
 
 class DecisionEntry(dg.Config):
@@ -46,7 +48,10 @@ def build_review_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
 
     @dg.multi_asset(
         name="review_cards",
-        specs=[table_spec(table.qualified, deps=DEPS, group=REVIEW) for table in REVIEW_TABLES],
+        specs=[
+            *(table_spec(table.qualified, deps=DEPS, group=REVIEW) for table in REVIEW_TABLES),
+            table_spec("recon.history", deps=[*DEPS, *TOLD], group=REVIEW),
+        ],
         partitions_def=partitions,
     )
     def review_cards(
@@ -55,15 +60,20 @@ def build_review_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
         installation: Installation,
         warehouse: Warehouse,
     ) -> Iterator[dg.MaterializeResult[None]]:
-        period = context.partition_key
-        ledger = installation.site.ledger
+        period, site, now = context.partition_key, installation.site, installation.now()
         with readable_failures(), warehouse.get_connection() as connection:
-            wanted = all_wanted(config)
-            new = decide(connection, ledger, wanted, period=period, now=installation.now())
-            context.log.info("%d decisions handed in, %d of them new", len(wanted), new)
-            fill_review_tables(connection, ledger, period)
-            for table in REVIEW_TABLES:
-                yield materialized(connection, table.qualified, period, new_decisions=new)
+            wanted, door = all_wanted(config), door_of(site, period)
+            origin = f"Dagster run {context.run_id}"
+            taken = decide(connection, door, wanted, now=now, origin=origin)
+            by_rule = decide_by_policy(connection, door, site.settings.policy, now=now)
+            context.log.info(
+                "%d decisions handed in, %d of them new; %d by policy",
+                *(len(wanted), len(taken.new), len(by_rule.new)),
+            )
+            review_step(connection, site, period)
+            numbers = {"new_decisions": len(taken.new), "by_policy": len(by_rule.new)}
+            for name in (*(table.qualified for table in REVIEW_TABLES), "recon.history"):
+                yield materialized(connection, name, period, **numbers)
 
     return review_cards
 

@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from reconcile_pipeline.ledger.chain import Stamp, append
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import (
+    chain,
+    decisions,
     intents,
     leases,
     line_changes,
@@ -23,6 +25,8 @@ from reconcile_pipeline.ledger.tables import (
     withdrawals,
 )
 from reconcile_pipeline.model import Category, ChangeState, PipelineError
+
+_STATES = sa.table("change_states", sa.column("change_id", sa.Text), sa.column("state", sa.Text))
 
 
 @dataclass(frozen=True)
@@ -152,22 +156,19 @@ def add_undoing(ledger: Ledger, change: Change, effective_on: date, stamp: Stamp
 
 def read_changes(ledger: Ledger, period: str | None = None) -> list[Change]:
     """Every line change ever planned, with its state; oldest first."""
-    states = {
-        str(row["change_id"]): ChangeState(row["state"]) for row in ledger.view("change_states")
-    }
-    taken_back = {
-        str(row["decision_id"]) for row in ledger.rows(sa.select(withdrawals.c.decision_id))
-    } | {
-        str(row["supersedes"])
-        for row in ledger.view("standing_decisions")
-        if row["supersedes"] is not None
-    }
     query = sa.select(line_changes).order_by(line_changes.c.seq)
     if period is not None:
         query = query.where(line_changes.c.period == period)
+    # One look for all of it: somebody may be deciding meanwhile.
+    with ledger.reading() as connection:
+        states = {
+            str(row.change_id): ChangeState(row.state)
+            for row in connection.execute(sa.select(_STATES))
+        }
+        taken_back = set(connection.execute(_taken_back()).scalars())
+        rows = [dict(row) for row in connection.execute(query).mappings()]
     return [
-        _from_row(row, states[str(row["change_id"])], str(row["decision_id"]) in taken_back)
-        for row in ledger.rows(query)
+        _from_row(row, states[row["change_id"]], row["decision_id"] in taken_back) for row in rows
     ]
 
 
@@ -208,6 +209,7 @@ def record_intent(
 
     Raises:
         LeaseLostError: when a newer writer has begun; nothing may be sent then.
+        PipelineError: `conflict`, when its decision was taken back since the change was read.
     """
     with ledger.writing() as connection:
         newest = connection.execute(sa.select(sa.func.max(leases.c.epoch))).scalar()
@@ -216,6 +218,14 @@ def record_intent(
                 f"Another write-back (epoch {newest}) has taken over from this one"
                 f" ({draft.epoch}); nothing more is sent.",
                 next_step="Wait until it has finished; it settles what this one left open.",
+                category=Category.CONFLICT,
+            )
+        mine = _taken_back(change.decision_id)
+        if change.undoes is None and connection.execute(mine).first() is not None:
+            raise PipelineError(
+                f"The decision behind change {change.change_id} was taken back or replaced;"
+                " it is not sent.",
+                next_step="Nothing has to be done: what stands now is sent by itself.",
                 category=Category.CONFLICT,
             )
         entry = {
@@ -250,10 +260,26 @@ def record_outcome(ledger: Ledger, outcome: Outcome, stamp: Stamp) -> None:
 def read_trail(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
     """Every intent and outcome by change, oldest first, as plain rows."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for table in (intents, outcomes):
-        for row in ledger.rows(sa.select(table)):
-            found.setdefault(str(row["change_id"]), []).append(row | {"step": table.name})
+    with ledger.reading() as connection:
+        for table in (intents, outcomes):
+            query = sa.select(table, chain.c.recorded_at, chain.c.recorded_by).join(
+                chain, chain.c.seq == table.c.seq
+            )
+            for row in connection.execute(query).mappings():
+                step = dict(row) | {"step": table.name}
+                found.setdefault(str(row["change_id"]), []).append(step)
     return {key: sorted(rows, key=lambda row: int(row["seq"])) for key, rows in found.items()}
+
+
+def _taken_back(decision_id: str | None = None) -> sa.CompoundSelect[str]:
+    """Ids of the decisions that were withdrawn, or ever replaced by a person's."""
+    withdrawn = sa.select(withdrawals.c.decision_id)
+    # Also by one that was withdrawn later: that doesn't bring the replaced one back.
+    replaced = sa.select(decisions.c.supersedes).where(decisions.c.supersedes.is_not(None))
+    if decision_id is not None:
+        withdrawn = withdrawn.where(withdrawals.c.decision_id == decision_id)
+        replaced = replaced.where(decisions.c.supersedes == decision_id)
+    return sa.union(withdrawn, replaced)
 
 
 def _from_row(row: dict[str, Any], state: ChangeState, is_withdrawn: bool) -> Change:  # noqa: FBT001

@@ -6,6 +6,7 @@ back silently: an undone decision gets a withdrawal beside it.
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -305,7 +306,12 @@ def _is_withdrawn(connection: sa.Connection, decision_id: str) -> bool:
 
 
 def _same_person(one: str, other: str) -> bool:
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    return _name_key(one) == _name_key(other)
+
+
+def _name_key(name: str) -> str:
+    # One name can be written with different characters that look alike: ü, or u and two dots.
+    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
 
 
 def _one(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Decided | None:

@@ -4,6 +4,7 @@ One function per step; a step reads the old tables, makes the new ones, and appe
 """
 
 import contextlib
+import hashlib
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
@@ -61,8 +62,13 @@ def _from_first(connection: sa.Connection, make: Make) -> None:
 
 
 def _decision(row: dict[str, Any]) -> dict[str, Any]:
-    """What schema 1 did not keep stays empty: such a decision is shown, and never written."""
+    """What schema 1 did not keep stays empty: such a decision is shown, and never written.
+
+    Its id is made anew, as the ids of schema 2 are; the key keeps the old one.
+    """
+    name = f"{row['card_id']}|{row['card_version']}|1"
     return row | {
+        "decision_id": hashlib.sha256(name.encode()).hexdigest()[:16],
         "client_key": f"schema-1:{row['decision_id']}",
         "turn": 1,
         "company_id": "",

@@ -25,6 +25,8 @@ from reconcile_pipeline.model import Category, PipelineError
 TURN = 7_052_601
 """The PostgreSQL advisory lock that writers of a ledger take turns with."""
 _SAFE = "is_writing"
+PATIENCE_MS = 20_000
+"""How long one writer of an SQLite ledger waits for its turn."""
 
 
 class Ledger:
@@ -38,15 +40,20 @@ class Ledger:
             url = sa.make_url(f"sqlite:///{self.path}")
         else:
             url = sa.make_url(str(place)).set(drivername="postgresql+psycopg")
-        self.name = str(self.path or url.render_as_string(hide_password=True))
+        # A password may stand in the query string too.
+        self.name = str(self.path or url.set(query={}).render_as_string(hide_password=True))
         self.engine = _engine(url)
         self._writer = self.engine.execution_options(**{_SAFE: True})
+        self._reader = self.engine
+        if self.path is None:
+            # Otherwise each statement would see what was committed just before it.
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._prepare()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction: all of it is kept, or nothing. Waits for its turn."""
-        with self._writer.connect() as connection:
+        with self._telling(), self._writer.connect() as connection:
             transaction = connection.begin()
             try:
                 if connection.dialect.name == "postgresql":
@@ -60,7 +67,7 @@ class Ledger:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """One consistent look; never waits for writers."""
-        with self.engine.connect() as connection, connection.begin():
+        with self._telling(), self._reader.connect() as connection, connection.begin():
             yield connection
 
     def append(self, table: sa.Table, values: dict[str, Any], stamp: Stamp) -> None:
@@ -90,9 +97,10 @@ class Ledger:
                     found = _version_in(connection)
                     if found is None:
                         _make(connection)
+                        found = SCHEMA_VERSION
                     elif found < SCHEMA_VERSION:
                         migrate(connection, found, _make, self.path)
-                found = SCHEMA_VERSION
+                        found = SCHEMA_VERSION
         except sa.exc.SQLAlchemyError as error:
             raise self._unusable(error) from error
         if found > SCHEMA_VERSION:
@@ -106,11 +114,24 @@ class Ledger:
         with self.reading() as connection:
             return _version_in(connection)
 
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Say in our words that the database is locked, damaged or gone."""
+        try:
+            yield
+        except sa.exc.DatabaseError as error:
+            # The subclasses are refused entries and mistakes of ours: they stay what they are.
+            if type(error) not in (sa.exc.DatabaseError, sa.exc.OperationalError):
+                raise
+            raise self._unusable(error) from error
+
     def _unusable(self, error: sa.exc.SQLAlchemyError) -> PipelineError:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         advice = "Restore it from its backup; nothing else holds what people decided."
         if "locked" in reason:
             advice = "Another program is writing into it: wait until it has finished."
+        elif "disk is full" in reason:
+            advice = "Free some space, then do it again: nothing of it was recorded."
         elif self.path is None:
             advice = "Check that the database runs, and the URL, user and password it is given."
         return PipelineError(
@@ -137,7 +158,9 @@ def _engine(url: sa.URL) -> sa.Engine:
 def _set_up_connection(connection: Any, _record: Any) -> None:  # noqa: ANN401 - DB-API types
     # The driver must not begin transactions by itself: _begin does.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=20000"):
+    # Patience first: making a new file a write-ahead one takes the lock, too.
+    patience = f"busy_timeout={PATIENCE_MS}"
+    for pragma in (patience, "journal_mode=WAL", "synchronous=FULL"):
         connection.execute(f"pragma {pragma}")
 
 

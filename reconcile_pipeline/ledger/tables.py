@@ -182,11 +182,19 @@ def append_only_triggers(dialect: str) -> list[str]:
     """Statements that make the database itself refuse to change or delete an entry."""
     names = ["chain", *KINDS]
     if dialect == "sqlite":
+        refusal = "begin select raise(abort, 'the ledger is append-only'); end"
         return [
-            f"create trigger {name}_no_{verb} before {verb} on {name}"
-            f" begin select raise(abort, 'the ledger is append-only'); end"
-            for name in names
-            for verb in ("update", "delete")
+            *(
+                f"create trigger {name}_no_{verb} before {verb} on {name} {refusal}"
+                for name in names
+                for verb in ("update", "delete")
+            ),
+            # `insert or replace` deletes what is in its way without firing a delete trigger.
+            *(
+                f"create trigger {name}_no_replace before insert on {name}"
+                f" when {_is_in_the_way(metadata.tables[name])} {refusal}"
+                for name in names
+            ),
         ]
     function = (
         "create or replace function refuse_change() returns trigger language plpgsql as"
@@ -200,3 +208,13 @@ def append_only_triggers(dialect: str) -> list[str]:
             for name in names
         ),
     ]
+
+
+def _is_in_the_way(table: sa.Table) -> str:
+    """Whether the new row shares the number or another unique key with one that is there."""
+    matches = sorted(
+        " and ".join(f"{column.name} = new.{column.name}" for column in key.columns)
+        for key in table.constraints
+        if isinstance(key, (sa.PrimaryKeyConstraint, sa.UniqueConstraint))
+    )
+    return f"exists (select 1 from {table.name} where ({') or ('.join(matches)}))"  # noqa: S608 - our own names

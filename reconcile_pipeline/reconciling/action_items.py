@@ -1,18 +1,18 @@
-"""What follows from decisions: rows of `review.decisions` and `review.action_items`.
+"""What follows from decisions: rows of `review.action_items`.
 
 Only a decision on the card's current version asks for a change; one on older numbers asks a
 person to decide again. Pure: rows out, nothing stored, nothing sent.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from reconcile_pipeline.model import Decision
-from reconcile_pipeline.reconciling.cards import Card, Line, counts, number
-from reconcile_pipeline.reconciling.line_changes import LineChange, line_changes
+from reconcile_pipeline.model import ChangeState, Decision
+from reconcile_pipeline.reconciling.board import ARRIVED
+from reconcile_pipeline.reconciling.cards import Card, counts, number
 
 _FOUR_DECIMALS = Decimal("0.0001")
 
@@ -40,86 +40,111 @@ class Decided(Protocol):
     def decided_at(self) -> datetime: ...  # noqa: D102
 
 
-SomeDecided = TypeVar("SomeDecided", bound=Decided)
+class Planned(Protocol):
+    """A line change that was recorded with a decision, and how far it got."""
 
-
-def decision_row(decided: Decided, *, is_current: bool) -> dict[str, Any]:
-    """One row of `review.decisions`; `decided_at` as a naive UTC timestamp."""
-    return {
-        "decision_id": decided.decision_id,
-        "period": decided.period,
-        "card_id": decided.card_id,
-        "card_version": decided.card_version,
-        "decision": str(decided.decision),
-        "qty_target": _rounded(decided.qty_target),
-        "reviewer": decided.reviewer,
-        "note": decided.note,
-        "decided_at": decided.decided_at.astimezone(UTC).replace(tzinfo=None),
-        "is_current": is_current,
-    }
-
-
-def standing_decisions(
-    decisions: Iterable[SomeDecided], cards: Mapping[str, Card]
-) -> list[SomeDecided]:
-    """Keep one decision per card: the one on its current version, else the latest."""
-    kept: dict[str, SomeDecided] = {}
-    for decided in sorted(decisions, key=lambda each: each.decided_at):
-        before = kept.get(decided.card_id)
-        if before is None or not _is_current(before, cards.get(before.card_id)):
-            kept[decided.card_id] = decided
-    return list(kept.values())
+    @property
+    def change_id(self) -> str: ...  # noqa: D102 - the field's name says it
+    @property
+    def undoes(self) -> str | None: ...  # noqa: D102
+    @property
+    def agreement_id(self) -> str: ...  # noqa: D102
+    @property
+    def line_id(self) -> str: ...  # noqa: D102
+    @property
+    def qty_from(self) -> Decimal: ...  # noqa: D102
+    @property
+    def qty_to(self) -> Decimal: ...  # noqa: D102
+    @property
+    def effective_on(self) -> date: ...  # noqa: D102
+    @property
+    def unit_price(self) -> Decimal | None: ...  # noqa: D102
+    @property
+    def currency(self) -> str | None: ...  # noqa: D102
+    @property
+    def state(self) -> ChangeState: ...  # noqa: D102
 
 
 def action_items(
-    decided: Decided, card: Card, lines: Sequence[Line], effective_on: date
+    decided: Decided,
+    card: Card,
+    changes: Sequence[Planned],
+    *,
+    effective_on: date,
+    can_write: bool = True,
+    psa_title: str = "the PSA",
 ) -> list[dict[str, Any]]:
     """Rows of `review.action_items` that follow from one decision on one card.
 
     Args:
         decided: the recorded decision.
         card: its card with the numbers as they are now.
-        lines: the PSA lines behind the card.
+        changes: the line changes that were recorded with the decision.
         effective_on: the first day the agreed quantity is invoiced.
+        can_write: this software can write into the PSA; else a person gets an instruction.
+        psa_title: the PSA's name, for that instruction.
     """
-    if not _is_current(decided, card):
-        return [_person(decided, card, effective_on, _decide_again(decided, card))]
+    items = [
+        _line_to_change(decided, card, change, psa_title if not can_write else "")
+        for change in changes
+    ]
+    if decided.card_version != card.card_version:
+        arrived = bool(changes) and all(change.state in ARRIVED for change in changes)
+        again = [] if arrived else [_again(decided, card, effective_on)]
+        return [*(item for item in items if item["state"] != "queued"), *again]
     if decided.decision is not Decision.RECONCILE:
         return []
     if decided.qty_target is None:
         why = f"{decided.reviewer} decided reconcile without a quantity: decide again."
         return [_person(decided, card, effective_on, why)]
-    if not lines:
+    if card.qty_psa is None:
         return _line_to_add(decided, card, effective_on, decided.qty_target)
-    split = line_changes(lines, decided.qty_target)
-    items = [_line_to_change(decided, card, effective_on, change) for change in split.changes]
-    if split.remainder:
-        qty_from = decided.qty_target - split.remainder
-        why = (
-            f"{_said(decided, card)}; the lines stay at {number(qty_from)} because none may go"
-            " below its included units or zero: change the agreement by hand."
-        )
-        left = {"qty_from": _rounded(qty_from), "qty_to": _rounded(decided.qty_target)}
-        items.append(_person(decided, card, effective_on, why) | left)
-    return items
+    return [*items, *_rest(decided, card, changes, effective_on)]
 
 
-def _is_current(decided: Decided, card: Card | None) -> bool:
-    return card is not None and decided.card_version == card.card_version
+def _rest(
+    decided: Decided, card: Card, changes: Sequence[Planned], effective_on: date
+) -> list[dict[str, Any]]:
+    """What no line may take: it needs a person."""
+    own = [change for change in changes if change.undoes is None]
+    moved = sum((change.qty_to - change.qty_from for change in own), Decimal(0))
+    reached = (card.qty_psa or Decimal(0)) + moved
+    if reached == decided.qty_target:
+        return []
+    why = (
+        f"{_said(decided, card)}; the lines stay at {number(reached)} because none may go below"
+        " zero, its included units or what is committed at the vendor, and a line that the PSA"
+        " counts itself is never written: change the agreement by hand."
+    )
+    left = {"qty_from": _rounded(reached), "qty_to": _rounded(decided.qty_target)}
+    return [_person(decided, card, effective_on, why) | left]
 
 
 def _line_to_change(
-    decided: Decided, card: Card, effective_on: date, change: LineChange
+    decided: Decided, card: Card, change: Planned, by_hand_in: str
 ) -> dict[str, Any]:
-    line = change.line
-    return _item(decided, card, "change_line", effective_on, key=line.line_id) | {
-        "agreement_id": line.agreement_id,
-        "line_id": line.line_id,
+    item = _item(decided, card, "by_hand" if by_hand_in else "change_line", change.effective_on)
+    why = f"{_said(decided, card)}."
+    if change.undoes is not None:
+        why = f"Takes change {change.undoes} back."
+    if by_hand_in:
+        why = (
+            f"In {by_hand_in}, agreement {change.agreement_id} of {card.company_name}, line"
+            f" {change.line_id} ({card.service_name}): change the quantity from"
+            f" {number(change.qty_from)} to {number(change.qty_to)}, effective"
+            f" {change.effective_on}; then confirm with `reconcile done-by-hand"
+            f" {change.change_id}`. {why}"
+        )
+    return item | {
+        "action_item_id": change.change_id,
+        "state": str(change.state),
+        "agreement_id": change.agreement_id,
+        "line_id": change.line_id,
         "qty_from": _rounded(change.qty_from),
         "qty_to": _rounded(change.qty_to),
-        "amount": _amount(change.qty_to - change.qty_from, line.unit_price),
-        "currency": line.currency or card.currency,
-        "why": f"{_said(decided, card)}.",
+        "amount": _amount(change.qty_to - change.qty_from, change.unit_price),
+        "currency": change.currency or card.currency,
+        "why": why,
     }
 
 
@@ -136,21 +161,29 @@ def _line_to_add(
     return [_item(decided, card, "add_line", effective_on) | added]
 
 
+def _again(decided: Decided, card: Card, effective_on: date) -> dict[str, Any]:
+    target = "" if decided.qty_target is None else f" to {number(decided.qty_target)}"
+    why = (
+        f"The numbers changed since {decided.reviewer} decided {decided.decision}{target} on"
+        f" {decided.decided_at:%Y-%m-%d}; now {counts(card)}: decide again."
+    )
+    return _person(decided, card, effective_on, why)
+
+
 def _person(decided: Decided, card: Card, effective_on: date, why: str) -> dict[str, Any]:
     shown = {"qty_from": _rounded(card.qty_psa), "why": why}
     return _item(decided, card, "needs_person", effective_on) | shown
 
 
-def _item(
-    decided: Decided, card: Card, action: str, effective_on: date, *, key: str | None = None
-) -> dict[str, Any]:
-    name = f"{decided.decision_id}|{key or action}"
+def _item(decided: Decided, card: Card, action: str, effective_on: date) -> dict[str, Any]:
+    name = f"{decided.decision_id}|{action}"
     return {
         "action_item_id": hashlib.sha256(name.encode()).hexdigest()[:16],
         "period": decided.period,
         "decision_id": decided.decision_id,
         "card_id": card.card_id,
         "action": action,
+        "state": None,
         "company_id": card.company_id,
         "company_name": card.company_name,
         "service_name": card.service_name,
@@ -171,14 +204,6 @@ def _said(decided: Decided, card: Card) -> str:
         f"{decided.reviewer} reconciled {number(card.qty_psa, 'no line')} →"
         f" {number(decided.qty_target)} on {decided.decided_at:%Y-%m-%d}"
         + (f" (“{note}”)" if note else "")
-    )
-
-
-def _decide_again(decided: Decided, card: Card) -> str:
-    target = "" if decided.qty_target is None else f" to {number(decided.qty_target)}"
-    return (
-        f"The numbers changed since {decided.reviewer} decided {decided.decision}{target} on"
-        f" {decided.decided_at:%Y-%m-%d}; now {counts(card)}: decide again."
     )
 
 

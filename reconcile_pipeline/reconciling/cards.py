@@ -6,7 +6,7 @@ Frozen rows and how they come out of the warehouse's dictionaries. No rules here
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Self
 
@@ -31,10 +31,16 @@ class Card:
     unit_price: Decimal | None
     currency: str | None
     amount_delta: Decimal | None
+    service_group_id: str = ""
+    mapping_version: str | None = None
+    """Changes when an account or service behind the card is mapped otherwise."""
+    evidence_as_of: datetime | None = None
+    """The oldest pull behind the numbers, in UTC."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Take the needed columns of a `recon.cards` row."""
+        as_of = row.get("evidence_as_of")
         return cls(
             period=str(row["period"]),
             card_id=str(row["card_id"]),
@@ -48,7 +54,15 @@ class Card:
             unit_price=_decimal(row["unit_price"]),
             currency=_text(row["currency"]),
             amount_delta=_decimal(row["amount_delta"]),
+            service_group_id=str(row.get("service_group_id", "")),
+            mapping_version=_text(row.get("mapping_version")),
+            evidence_as_of=None if as_of is None else as_of.replace(tzinfo=UTC),
         )
+
+    @property
+    def qty_delta(self) -> Decimal | None:
+        """What is used beyond what is invoiced; None when the use is unknown."""
+        return None if self.qty_vendor is None else self.qty_vendor - (self.qty_psa or 0)
 
     @property
     def title(self) -> str:
@@ -69,6 +83,9 @@ class Line:
     unit_price: Decimal | None
     effective_on: date | None
     currency: str | None = None
+    system: str = ""
+    is_auto_counted: bool = False
+    """The PSA computes this quantity itself: it is never written."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -82,6 +99,8 @@ class Line:
             unit_price=_decimal(row["unit_price"]),
             effective_on=row["effective_on"],
             currency=_text(row.get("currency")),
+            system=str(row.get("system", "")),
+            is_auto_counted=bool(row.get("is_auto_counted")),
         )
 
 
@@ -108,6 +127,16 @@ class Wanted:
     row: str = ""
     """Where it comes from, for messages: `june.csv, line 5`."""
     seen: Seen | None = None
+    effective_on: date | None = None
+    """reconcile: from when; None takes the first of the next month."""
+    expires_on: date | None = None
+    """no_change: the last day it holds; None: until the numbers move."""
+    bound: Decimal | None = None
+    """no_change: how many units the difference may grow to before the card wakes."""
+    confirmed: frozenset[str] = frozenset()
+    """What the reviewer confirmed along with it: `zero`, `large`."""
+    client_key: str = ""
+    """Made by the caller before the first try, so that a repeat is harmless."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 from reconcile_pipeline.model import Category, Decision, Finding, PipelineError
 from reconcile_pipeline.reconciling.cards import Card, Line, Seen, Wanted, counts, number
+from reconcile_pipeline.reconciling.limits import MOST_UNITS
 
 __all__ = ["MOST_UNITS", "Card", "Line", "Seen", "Wanted", "check"]
 
-MOST_UNITS = 1_000_000
 _DECIMALS = Decimal("0.0001")
 
 # These findings never carry a number that may be written: what is known is no proof.
@@ -57,6 +57,7 @@ def check(wanted: Wanted, card: Card | None) -> Decimal | None:
     if wanted.card_version != card.card_version:
         raise _stale(wanted, card)
     _check_same_card(wanted, card)
+    _check_extras(wanted, card)
     if wanted.decision is Decision.RECONCILE:
         return _target(wanted, card)
     if wanted.qty_target is not None:
@@ -75,6 +76,29 @@ def check(wanted: Wanted, card: Card | None) -> Decimal | None:
             "Write it into the note.",
         )
     return None
+
+
+def _check_extras(wanted: Wanted, card: Card) -> None:
+    """Refuse what does not go with the decision, instead of quietly forgetting it."""
+    is_exception = wanted.decision is Decision.NO_CHANGE
+    if not is_exception and (wanted.expires_on is not None or wanted.bound is not None):
+        raise _refused(
+            wanted,
+            f"{card.title}: only no_change takes an expiry or a bound",
+            "Leave them out, or decide no_change.",
+        )
+    if wanted.bound is not None and not (wanted.bound.is_finite() and wanted.bound >= 0):
+        raise _refused(
+            wanted,
+            f"{card.title}: {wanted.bound} is no number of units",
+            "Write how many units the difference may grow to, 0 or more.",
+        )
+    if wanted.effective_on is not None and wanted.decision is not Decision.RECONCILE:
+        raise _refused(
+            wanted,
+            f"{card.title}: only reconcile takes an effective date",
+            "Leave it out, or decide reconcile.",
+        )
 
 
 def _target(wanted: Wanted, card: Card) -> Decimal:

@@ -14,7 +14,7 @@ from reconcile_pipeline.building import Site, site_of
 from reconcile_pipeline.http import install_redaction
 from reconcile_pipeline.landing.guards import Limits
 from reconcile_pipeline.landing.pull import Pull
-from reconcile_pipeline.ledger.decisions import accepted_pull_ids
+from reconcile_pipeline.ledger.accepted import accepted_pull_ids
 from reconcile_pipeline.periods import check_pullable, last_day, local_day
 from reconcile_pipeline.settings import load_settings
 from reconcile_pipeline.systems.registry import SYSTEMS

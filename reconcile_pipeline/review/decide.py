@@ -1,124 +1,231 @@
 """The one way decisions enter: checked against the cards, then appended to the ledger.
 
-The review job, decision files and later doors all call `decide`. Also fills the review tables,
-which show the ledger's decisions and what follows from them.
+The review job, the command line, decision files and later the web app all call `decide`; rules
+call `decide_by_policy`. The exact line changes that follow are recorded with each decision.
 """
 
+import hashlib
 from collections.abc import Sequence
-from datetime import date, datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import duckdb
 
-from reconcile_pipeline.ledger.decisions import Decided, read_decisions, record_decisions
-from reconcile_pipeline.ledger.store import Ledger
-from reconcile_pipeline.model import Category, PipelineError
-from reconcile_pipeline.periods import first_day, next_period
-from reconcile_pipeline.reconciling.action_items import (
-    action_items,
-    decision_row,
-    standing_decisions,
+from reconcile_pipeline.ledger.changes import PlannedChange
+from reconcile_pipeline.ledger.decisions import (
+    Basis,
+    Decided,
+    Recorded,
+    read_decisions,
+    record_decisions,
 )
+from reconcile_pipeline.ledger.store import Ledger
+from reconcile_pipeline.model import Category, Decision, PipelineError
+from reconcile_pipeline.periods import first_day, next_period
 from reconcile_pipeline.reconciling.decide import Card, Line, Wanted, check
-from reconcile_pipeline.warehouse.build import replace_rows
+from reconcile_pipeline.reconciling.limits import why_impossible
+from reconcile_pipeline.reconciling.line_changes import Split, line_changes
+from reconcile_pipeline.reconciling.policies import Policy, judge
+from reconcile_pipeline.review.reading import Behind, read_board
+from reconcile_pipeline.systems.writing import WriteBack
 
 Connection = duckdb.DuckDBPyConnection
 MOST_ERRORS_SHOWN = 10
 
 
+@dataclass(frozen=True)
+class Door:
+    """What every decision of a period is checked with."""
+
+    ledger: Ledger
+    period: str
+    write_back: WriteBack | None
+    """How the PSA takes changes; None when it takes none."""
+    psa_title: str = "the PSA"
+
+    @property
+    def usual_day(self) -> date:
+        """From when an agreed quantity counts unless somebody says otherwise."""
+        return first_day(next_period(self.period))
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of the decisions handed in; ids are the decisions', in order."""
+
+    new: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
+    refused: tuple[tuple[str, PipelineError], ...] = ()
+    """(card id, why)"""
+
+
 def decide(
     connection: Connection,
-    ledger: Ledger,
+    door: Door,
     wanted: Sequence[Wanted],
     *,
-    period: str,
     now: datetime,
-) -> int:
-    """Record decisions on the period's cards; returns how many are new.
+    origin: str,
+    is_all_or_nothing: bool = True,
+) -> Taken:
+    """Record decisions on the period's cards, each with the line changes that follow.
 
-    All are checked before the first is recorded: one stale or impossible decision refuses the
-    whole batch, naming each wrong one.
+    Args:
+        connection: the warehouse or its published copy.
+        door: ledger, period, and what the PSA takes.
+        wanted: the decisions asked for.
+        now: the instant that is recorded.
+        origin: the door they came through, for the trail.
+        is_all_or_nothing: one impossible decision refuses the whole batch, naming each wrong one;
+            else the others are recorded and the result lists what was refused.
     """
-    cards = read_cards(connection, period)
+    board = read_board(connection, door.period)
+    batch = _batch_id(wanted, now) if len(wanted) > 1 else None
     checked: list[Decided] = []
-    refused: list[PipelineError] = []
+    refused: list[tuple[str, PipelineError]] = []
     for item in wanted:
+        behind = board.get(item.card_id)
         try:
-            target = check(item, cards.get(item.card_id))
+            checked.append(_checked(item, behind, door, now, batch))
         except PipelineError as error:
-            refused.append(error)
-            continue
-        checked.append(
-            Decided(
-                period=period,
-                card_id=item.card_id,
-                card_version=item.card_version,
-                decision=item.decision,
-                qty_target=target,
-                reviewer=item.reviewer,
-                note=item.note,
-                decided_at=now,
-            )
-        )
-    if refused:
-        raise _all_of(refused, len(wanted))
-    return record_decisions(ledger, checked)
-
-
-def fill_review_tables(connection: Connection, ledger: Ledger, period: str) -> None:
-    """Replace the period's review tables by the ledger's decisions and what follows from them."""
-    cards = read_cards(connection, period)
-    lines = read_lines(connection, period)
-    effective_on: date = first_day(next_period(period))
-    decided = read_decisions(ledger, period)
-    decisions = [
-        decision_row(item, is_current=_is_current(item, cards.get(item.card_id)))
-        for item in decided
-    ]
-    items = [
-        row
-        for item in standing_decisions(decided, cards)
-        if item.card_id in cards
-        for row in action_items(
-            item, cards[item.card_id], lines.get(item.card_id, []), effective_on=effective_on
-        )
-    ]
-    replace_rows(connection, "review.decisions", decisions, period=period)
-    replace_rows(connection, "review.action_items", items, period=period)
-
-
-def read_cards(connection: Connection, period: str) -> dict[str, Card]:
-    """The period's cards by id."""
-    rows = _rows(connection, "select * from recon.cards where period = $period", period)
-    return {str(row["card_id"]): Card.from_row(row) for row in rows}
-
-
-def read_lines(connection: Connection, period: str) -> dict[str, list[Line]]:
-    """The PSA lines behind each card."""
-    query = (
-        "select * from recon.card_lines where period = $period and side = 'psa'"
-        " order by card_id, record_id"
+            refused.append((item.card_id, error))
+    if refused and is_all_or_nothing:
+        raise _all_of([error for _card, error in refused], len(wanted))
+    recorded = record_decisions(
+        door.ledger, checked, origin=origin, is_all_or_nothing=is_all_or_nothing
     )
-    lines: dict[str, list[Line]] = {}
-    for row in _rows(connection, query, period):
-        lines.setdefault(str(row["card_id"]), []).append(Line.from_row(row))
-    return lines
+    late = [(item.card_id, error) for item, error in recorded.refused]
+    return Taken(recorded.new, recorded.repeated, (*refused, *late))
 
 
-def read_discrepancies(connection: Connection, period: str) -> list[dict[str, Any]]:
-    """The period's discrepancies, dearest first, as rows for an export."""
-    query = "select * from recon.discrepancies where period = $period order by rank"
-    return _rows(connection, query, period)
+def decide_by_policy(
+    connection: Connection, door: Door, policy: Policy, *, now: datetime
+) -> Recorded:
+    """Record what the policy decides about cards nobody has ever decided on these numbers."""
+    known = {(item.card_id, item.card_version) for item in read_decisions(door.ledger, door.period)}
+    decided = []
+    for behind in read_board(connection, door.period).values():
+        card = behind.card
+        judgement = judge(card, policy)
+        if judgement is None or (card.card_id, card.card_version) in known:
+            continue
+        wanted = Wanted(
+            card_id=card.card_id,
+            card_version=card.card_version,
+            decision=judgement.decision,
+            qty_target=None,
+            reviewer=judgement.reviewer,
+            note=judgement.note,
+        )
+        decided.append(_checked(wanted, behind, door, now, None))
+    return record_decisions(door.ledger, decided, origin="policy", is_all_or_nothing=False)
 
 
-def _rows(connection: Connection, query: str, period: str) -> list[dict[str, Any]]:
-    result = connection.execute(query, {"period": period})
-    names = [column[0] for column in result.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+def preview(connection: Connection, door: Door, wanted: Wanted) -> tuple[Decided, Split]:
+    """What a decision would record, without recording it: its line changes and what is left."""
+    behind = read_board(connection, door.period).get(wanted.card_id)
+    decided = _checked(wanted, behind, door, datetime(1, 1, 1, tzinfo=UTC), None)
+    if behind is None or decided.qty_target is None:
+        return decided, Split((), Decimal(0))
+    return decided, split_of(behind, decided.qty_target, decided.effective_on or door.usual_day)
 
 
-def _is_current(decided: Decided, card: Card | None) -> bool:
-    return card is not None and card.card_version == decided.card_version
+def split_of(behind: Behind, target: Decimal, effective_on: date) -> Split:
+    """Distribute an agreed quantity over a card's lines."""
+    return line_changes(behind.lines, target, qty_committed=behind.committed_after(effective_on))
+
+
+def _checked(
+    wanted: Wanted, behind: Behind | None, door: Door, now: datetime, batch: str | None
+) -> Decided:
+    target = check(wanted, behind.card if behind else None)
+    if behind is None:
+        raise RuntimeError("a checked decision has a card")
+    _check_for_psa(wanted, target, behind.card, door)
+    effective_on = wanted.effective_on or door.usual_day
+    return Decided(
+        period=door.period,
+        card_id=wanted.card_id,
+        card_version=wanted.card_version,
+        decision=wanted.decision,
+        qty_target=target,
+        reviewer=wanted.reviewer,
+        note=wanted.note,
+        decided_at=now,
+        basis=_basis(behind.card),
+        effective_on=wanted.effective_on,
+        expires_on=wanted.expires_on,
+        bound=wanted.bound,
+        changes=_planned(behind, target, effective_on),
+        confirmed=wanted.confirmed,
+        client_key=wanted.client_key,
+        batch_id=batch,
+    )
+
+
+def _check_for_psa(wanted: Wanted, target: Decimal | None, card: Card, door: Door) -> None:
+    where = f"{wanted.row}: " if wanted.row else ""
+    if target is not None and door.write_back is not None:
+        why = why_impossible(target, is_whole_units=door.write_back.is_whole_units)
+        if why:
+            raise PipelineError(
+                f"{where}{card.title} can't be set to {target:f}: {why}.",
+                next_step="Enter another qty_target, or decide no_change with a note.",
+                category=Category.INPUT,
+            )
+    at_once = door.write_back is not None and door.write_back.takes_effect == "at_once"
+    if wanted.effective_on is not None and at_once:
+        raise PipelineError(
+            f"{where}{card.title}: {door.psa_title} knows no effective date for a changed"
+            " quantity; it counts at once.",
+            next_step="Leave the effective date out, and write back when it shall count.",
+            category=Category.INPUT,
+        )
+
+
+def _planned(
+    behind: Behind, target: Decimal | None, effective_on: date
+) -> tuple[PlannedChange, ...]:
+    if target is None or not behind.lines:
+        return ()
+    card = behind.card
+    return tuple(
+        PlannedChange(
+            system=change.line.system,
+            company_name=card.company_name,
+            service_name=card.service_name,
+            agreement_id=change.line.agreement_id or "",
+            line_id=change.line.line_id,
+            qty_from=change.qty_from,
+            qty_to=change.qty_to,
+            effective_on=effective_on,
+            unit_price=change.line.unit_price,
+            currency=change.line.currency or card.currency,
+        )
+        for change in split_of(behind, target, effective_on).changes
+    )
+
+
+def _basis(card: Card) -> Basis:
+    return Basis(
+        company_id=card.company_id,
+        company_name=card.company_name,
+        service_group_id=card.service_group_id,
+        service_name=card.service_name,
+        finding=str(card.finding),
+        qty_psa=card.qty_psa,
+        qty_vendor=card.qty_vendor,
+        unit_price=card.unit_price,
+        currency=card.currency,
+        mapping_version=card.mapping_version,
+        evidence_as_of=card.evidence_as_of,
+    )
+
+
+def _batch_id(wanted: Sequence[Wanted], now: datetime) -> str:
+    said = "|".join(f"{item.card_id}:{item.card_version}:{item.decision}" for item in wanted)
+    return hashlib.sha256(f"{now.isoformat()}|{said}".encode()).hexdigest()[:16]
 
 
 def _all_of(refused: Sequence[PipelineError], total: int) -> PipelineError:
@@ -132,3 +239,6 @@ def _all_of(refused: Sequence[PipelineError], total: int) -> PipelineError:
         next_step="Correct these and hand all in again; what was recorded before is untouched.",
         category=Category.INPUT,
     )
+
+
+__all__ = ["Card", "Decision", "Door", "Line", "Wanted", "decide", "decide_by_policy", "preview"]

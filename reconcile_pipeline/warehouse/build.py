@@ -113,6 +113,13 @@ def replace_rows(
         _insert(connection, name, rows)
 
 
+def replace_all(connection: Connection, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Replace every row of a table that belongs to no single period."""
+    with _transaction(connection):
+        connection.execute(f"delete from {name}")  # noqa: S608 - closed list
+        _insert(connection, name, rows)
+
+
 def build_recon_table(connection: Connection, name: str, *, period: str) -> None:
     """Replace one recon table of the period."""
     with _transaction(connection):

@@ -1,7 +1,8 @@
 """All table specifications by name, and the DDL and comments derived from them."""
 
 from reconcile_pipeline.warehouse.core_tables import CORE_TABLES
-from reconcile_pipeline.warehouse.recon_tables import MAP_TABLES, RECON_TABLES, REVIEW_TABLES
+from reconcile_pipeline.warehouse.recon_tables import MAP_TABLES, RECON_TABLES
+from reconcile_pipeline.warehouse.review_tables import REVIEW_TABLES
 from reconcile_pipeline.warehouse.tables import SQL_TYPES, Column, Table
 
 TABLES: dict[str, Table] = {

@@ -1,6 +1,6 @@
-"""The `map`, `recon` and `review` tables: how the two sides meet, what differs, what was said."""
+"""The `map` and `recon` tables: how the two sides meet, and what differs."""
 
-from reconcile_pipeline.model import Decision, Finding
+from reconcile_pipeline.model import Finding
 from reconcile_pipeline.warehouse.core_tables import CURRENCY
 from reconcile_pipeline.warehouse.tables import (
     PERIOD,
@@ -107,6 +107,7 @@ RECON_TABLES = (
             decimal("unit_price", "Sales price per unit; null when unknown.", null=True),
             CURRENCY,
             decimal("amount_delta", "qty_delta × unit_price per billing cycle.", null=True),
+            text("mapping_version", "Changes when an account or service behind it is remapped."),
             instant("evidence_as_of", "The oldest pull behind the numbers.", null=True),
             boolean("is_grace_evidence", "Counted in the grace days after the period ended."),
             text("reason", "Why this finding, in a sentence."),
@@ -138,6 +139,7 @@ RECON_TABLES = (
             CURRENCY,
             day("effective_on", "PSA: first day of the line.", null=True),
             day("commitment_ends_on", "Vendor: until when the count can't go down.", null=True),
+            boolean("is_auto_counted", "PSA: it counts this line itself, so it is never written."),
             PULL,
         ),
     ),
@@ -232,49 +234,31 @@ RECON_TABLES = (
             boolean("is_conserved", "Both are zero."),
         ),
     ),
-)
-
-REVIEW_TABLES = (
     Table(
-        "review",
-        "decisions",
-        "What people decided about cards: the ledger's entries, copied for analysts.",
-        ("decision_id",),
+        "recon",
+        "history",
+        "One row per card and month: what was found, what was decided, what was written.",
+        ("card_id",),
         (
-            text("decision_id", "The entry's id in the ledger."),
             PERIOD,
             CARD_ID,
-            CARD_VERSION,
-            text("decision", "What was said.", allowed=tuple(Decision)),
-            decimal("qty_target", "The agreed quantity; null where none is.", null=True),
-            text("reviewer", "Who said it."),
-            text("note", "Why, in the reviewer's words.", null=True),
-            instant("decided_at", "When."),
-            boolean("is_current", "The card still shows the numbers this was decided on."),
-        ),
-    ),
-    Table(
-        "review",
-        "action_items",
-        "What has to be done: one row per PSA line to change, and per item for a person.",
-        ("action_item_id",),
-        (
-            text("action_item_id", "Stable name: decision and line."),
-            PERIOD,
-            text("decision_id", "The decision it follows from."),
-            CARD_ID,
-            text("action", "What to do.", allowed=("change_line", "add_line", "needs_person")),
             text("company_id", "The PSA company."),
             text("company_name", "Its name."),
-            text("service_name", "The service group."),
-            text("agreement_id", "The agreement of the line.", null=True),
-            text("line_id", "The PSA line to change.", null=True),
-            decimal("qty_from", "Units now.", null=True),
-            decimal("qty_to", "Units agreed.", null=True),
-            day("effective_on", "From when.", null=True),
-            decimal("amount", "Money per billing cycle.", null=True),
+            text("service_group_id", "The service group."),
+            text("service_name", "Its name."),
+            text("finding", "What the comparison saw.", allowed=tuple(Finding)),
+            text("first_seen_period", "First period this finding showed for this card."),
+            decimal("qty_psa", "Units invoiced.", null=True),
+            decimal("qty_vendor", "Units used.", null=True),
+            decimal("qty_delta", "Used minus invoiced.", null=True),
             CURRENCY,
-            text("why", "The decision in a sentence."),
+            decimal("amount_delta", "Money per billing cycle at stake.", null=True),
+            text("status", "Where the card stands; see review.card_status."),
+            text("decision", "What was decided, if anything.", null=True),
+            text("decided_by", "Who decided.", null=True),
+            decimal("qty_written", "Units that verified write-backs added; below 0: took away."),
+            decimal("amount_recovered", "Money per billing cycle that is now invoiced."),
+            decimal("amount_relieved", "Money per billing cycle no longer invoiced in excess."),
         ),
     ),
 )

@@ -49,6 +49,8 @@ def _select(table: Table) -> str:
     names = ", ".join(table.column_names)
     if "period" in table.column_names:
         where = "period = $period"
+    elif "pull_id" not in table.column_names:
+        where = "$period = $period"
     else:
         where = "pull_id in (select pull_id from core.pulls where period = $period)"
     return f"select {names} from {table.qualified} where {where} limit {ROWS_CHECKED}"  # noqa: S608 - closed catalogue

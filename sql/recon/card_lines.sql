@@ -60,6 +60,7 @@ select
     agreement_lines.currency,
     agreement_lines.effective_on,
     cast(null as date) as commitment_ends_on,
+    agreement_lines.is_auto_counted,
     agreement_lines.pull_id
 from core.agreement_lines as agreement_lines
 inner join pulls on agreement_lines.pull_id = pulls.pull_id
@@ -92,6 +93,7 @@ select
     usage.currency,
     cast(null as date) as effective_on,
     usage.commitment_ends_on,
+    false as is_auto_counted,
     usage.pull_id
 from core.usage as usage
 inner join pulls on usage.pull_id = pulls.pull_id

@@ -173,6 +173,27 @@ used as (
     group by accounts.company_id, feeds.service_group_id
 ),
 
+-- Which accounts and services a count rests on: mapping one of them otherwise is another question.
+account_prints as (
+    select
+        accounts.company_id,
+        feeding_systems.service_group_id,
+        array_to_string(list_sort(list(concat(accounts.system, '/', accounts.account_id))), ',') as print
+    from accounts
+    inner join feeding_systems on accounts.system = feeding_systems.system
+    group by accounts.company_id, feeding_systems.service_group_id
+),
+
+feed_prints as (
+    select
+        feeds.service_group_id,
+        array_to_string(
+            list_sort(list(concat(feeds.system, '/', feeds.service_id, '*', feeds.multiplier))), ','
+        ) as print
+    from feeds
+    group by feeds.service_group_id
+),
+
 pairs as (
     select
         line_sums.company_id,
@@ -234,6 +255,9 @@ compared as (
         linked_groups.service_group_id is not null as is_linked,
         vendor_side.feeding,
         vendor_side.listed,
+        left(md5(concat(
+            coalesce(account_prints.print, ''), '|', coalesce(feed_prints.print, '')
+        )), 12) as mapping_version,
         -- One vendor's count is no answer while another that feeds the group was never read.
         vendor_side.without_pull > 0 as is_incomplete,
         vendor_side.stale = 1 or psa.is_stale as is_stale,
@@ -255,6 +279,11 @@ compared as (
         on vendor_side.company_id = used.company_id and vendor_side.service_group_id = used.service_group_id
     left join group_prices on vendor_side.service_group_id = group_prices.service_group_id
     left join linked_groups on vendor_side.service_group_id = linked_groups.service_group_id
+    left join account_prints
+        on
+            vendor_side.company_id = account_prints.company_id
+            and vendor_side.service_group_id = account_prints.service_group_id
+    left join feed_prints on vendor_side.service_group_id = feed_prints.service_group_id
     left join only_currency on true
 ),
 
@@ -272,6 +301,7 @@ judged as (
         compared.unit_price,
         compared.currency,
         compared.fingerprint,
+        compared.mapping_version,
         compared.feeding,
         compared.is_gone,
         compared.is_grace,
@@ -303,6 +333,7 @@ named as (
         judged.unit_price,
         judged.currency,
         cast(judged.qty_unbilled * judged.unit_price as decimal(18, 4)) as amount_delta,
+        judged.mapping_version,
         judged.evidence_as_of,
         judged.is_grace,
         judged.feeding,
@@ -312,7 +343,7 @@ named as (
             judged.finding, '|', coalesce(judged.fingerprint, ''), '|',
             coalesce(cast(judged.qty_vendor as varchar), 'unknown'), '|',
             coalesce(cast(judged.unit_price as varchar), 'unknown'), '|',
-            coalesce(judged.currency, 'unknown')
+            coalesce(judged.currency, 'unknown'), '|', judged.mapping_version
         )) as long_version,
         coalesce(regexp_replace(cast(judged.qty_psa as varchar), '\.?0+$', ''), 'no line') as psa_text,
         coalesce(regexp_replace(cast(judged.qty_vendor as varchar), '\.?0+$', ''), 'unknown') as vendor_text
@@ -346,6 +377,7 @@ select
     named.unit_price,
     named.currency,
     named.amount_delta,
+    named.mapping_version,
     named.evidence_as_of,
     named.is_grace as is_grace_evidence,
     case named.finding

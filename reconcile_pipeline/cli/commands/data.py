@@ -4,12 +4,14 @@ import getpass
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from reconcile_pipeline.cli.app import WRONG_USE, ConfigOption, PeriodOption, app, console
+from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.periods import check_pullable, first_day, open_period
 from reconcile_pipeline.settings import FILE_NAME, Settings, load_settings
@@ -85,17 +87,17 @@ def export(
     config: ConfigOption = None,
     period: PeriodOption = None,
 ) -> None:
-    """Write the open discrepancies to a spreadsheet with columns for decisions."""
-    from reconcile_pipeline.review.decide import read_discrepancies  # noqa: PLC0415
+    """Write the discrepancies that wait for a decision to a spreadsheet to fill in."""
     from reconcile_pipeline.review.decision_files import export_cards  # noqa: PLC0415
+    from reconcile_pipeline.review.reading import read_open_cards  # noqa: PLC0415
     from reconcile_pipeline.warehouse.connect import open_for_reading  # noqa: PLC0415
 
     settings = load_settings(config)
     month = named_period(settings, period)
     with open_for_reading(State(settings.state_dir).published) as connection:
-        rows = read_discrepancies(connection, month)
+        rows = read_open_cards(connection, month)
     export_cards(rows, to)
-    console.print(f"{len(rows)} discrepancies of {month} written to {to}.")
+    console.print(f"{len(rows)} open discrepancies of {month} written to {to}.")
 
 
 @app.command()
@@ -107,7 +109,7 @@ def accept(
     """Believe a quarantined pull: its system really shows that much less."""
     from reconcile_pipeline.building import site_of  # noqa: PLC0415 - DuckDB
     from reconcile_pipeline.landing.manifest import periods_landed, read_manifests  # noqa: PLC0415
-    from reconcile_pipeline.ledger.decisions import accept_pull  # noqa: PLC0415
+    from reconcile_pipeline.ledger.accepted import accept_pull  # noqa: PLC0415
 
     site = site_of(load_settings(config))
     landing = site.state.landing
@@ -122,8 +124,14 @@ def accept(
             next_step="Copy its name from the message of the run; core.pulls lists all pulls.",
             category=Category.INPUT,
         )
-    accept_pull(site.ledger, pull_id, reason=reason, by=getpass.getuser(), at=datetime.now(UTC))
+    accept_pull(site.ledger, pull_id, reason=reason, stamp=own_stamp())
     console.print(f"Accepted {pull_id}. The next run uses it.")
+
+
+def own_stamp(name: str = "") -> Stamp:
+    """Who stands at this terminal, now; a name that was given goes before the user's own."""
+    user = getpass.getuser()
+    return Stamp(name.strip() or user, datetime.now(UTC), f"command line of {user}@{gethostname()}")
 
 
 def run_and_report(settings: Settings, period: str) -> None:

@@ -18,13 +18,14 @@ from reconcile_pipeline.http import (
 )
 from reconcile_pipeline.model import Role
 from reconcile_pipeline.systems.base import Account, Child, Record, Stream, System
-from reconcile_pipeline.systems.psa.connectwise_account import FIELDS, make_client
+from reconcile_pipeline.systems.psa.connectwise_account import FIELDS, make_client, make_writer
 from reconcile_pipeline.systems.psa.connectwise_refusals import PERMISSIONS, diagnose
 from reconcile_pipeline.systems.psa.connectwise_scope import (
     agreement_excluded_reason,
     cycle_options,
     types_in_scope,
 )
+from reconcile_pipeline.systems.psa.connectwise_writing import WRITE_BACK, tenant
 from reconcile_pipeline.systems.reading import bare_list, choice
 
 PAGE_SIZE = 1000
@@ -151,6 +152,9 @@ CONNECTWISE = System(
     streams=streams,
     client=make_client,
     diagnose=diagnose,
+    write_back=WRITE_BACK,
+    writer=make_writer,
+    tenant=tenant,
     capabilities={
         "lines": "Reads the additions of every agreement in scope: one call per agreement, as"
         " ConnectWise offers no list across agreements.",

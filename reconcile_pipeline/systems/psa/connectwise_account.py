@@ -4,9 +4,10 @@ No lists and no records here.
 """
 
 import re
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-from reconcile_pipeline.http import ApiClient, BasicAuth, Limits
+from reconcile_pipeline.http import ApiClient, BasicAuth, Limits, WritingClient
 from reconcile_pipeline.systems.base import Account, Field
 from reconcile_pipeline.systems.psa.connectwise_refusals import explain
 from reconcile_pipeline.systems.reading import unfit
@@ -71,15 +72,27 @@ _CODEBASE = re.compile(r"/?[A-Za-z0-9_.\-]+/?")
 _CLOUD_LOGIN = re.compile(r"(?:na|eu|au|aus|za)\.myconnectwise\.net")
 
 
+AnyClient = TypeVar("AnyClient", bound=ApiClient)
+
+
 def make_client(account: Account) -> ApiClient:
-    """Build the client; secrets are looked up here, no call is made."""
+    """Build the client that reads; secrets are looked up here, no call is made."""
+    return _client(account, ApiClient)
+
+
+def make_writer(account: Account) -> WritingClient:
+    """Build the client that can also change a line."""
+    return _client(account, WritingClient)
+
+
+def _client(account: Account, kind: type[AnyClient]) -> AnyClient:
     public, private = account.secret("public_key"), account.secret("private_key")
     client_id = account.secret("client_id")
     user = f"{account.text('company_id')}+{public}"
     version = account.text("api_version")
     if not _VERSION.fullmatch(version):
         raise unfit(account, "api_version", "Write a year and a number, for example 2022.1.")
-    return ApiClient(
+    return kind(
         system=account.name,
         base_url=api_base(account),
         auth=BasicAuth(user, private),

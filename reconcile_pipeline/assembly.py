@@ -17,6 +17,7 @@ from reconcile_pipeline.assets.reports import build_reports
 from reconcile_pipeline.assets.review import build_review_assets
 from reconcile_pipeline.checks import build_checks
 from reconcile_pipeline.jobs import build_jobs
+from reconcile_pipeline.operations import build_operations
 from reconcile_pipeline.resources.installation import Installation
 from reconcile_pipeline.resources.notifier import Notifier
 from reconcile_pipeline.resources.warehouse import Warehouse
@@ -51,7 +52,7 @@ def build_definitions(settings: Settings | None, *, fixed_now: str = "") -> dg.D
             *build_reports(names, partitions),
         ],
         asset_checks=build_checks(),
-        jobs=build_jobs(),
+        jobs=[*build_jobs(), *build_operations(partitions)],
         schedules=build_schedules(timezone),
         sensors=build_sensors(state.inbox, timezone),
         resources={

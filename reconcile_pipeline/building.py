@@ -28,6 +28,8 @@ from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.state import State
 from reconcile_pipeline.systems.registry import SYSTEMS
 from reconcile_pipeline.warehouse.build import build_core, build_map, create_tables
+from reconcile_pipeline.warehouse.connect import open_for_writing
+from reconcile_pipeline.warehouse.publish import publish
 from reconcile_pipeline.warehouse.sql_files import sql_file
 
 Connection = duckdb.DuckDBPyConnection
@@ -57,6 +59,13 @@ def door_of(site: Site, period: str) -> Door:
 def review_step(connection: Connection, site: Site, period: str) -> None:
     """Ledger and recon -> review, and the history that rests on both."""
     fill_review_tables(connection, door_of(site, period), site.settings.limits)
+
+
+def refresh_review(site: Site, period: str) -> None:
+    """Bring the review tables up to date with the ledger, and publish them."""
+    with open_for_writing(site.state.warehouse) as connection:
+        review_step(connection, site, period)
+    publish(site.state.warehouse, site.state.published, period=period)
 
 
 def evidence_of(site: Site, period: str, *, now: datetime) -> list[Evidence]:

@@ -7,6 +7,9 @@ import dagster as dg
 PULL = "pull_job"
 RECONCILE = "reconcile_job"
 REVIEW = "review_job"
+DRY_RUN = "dry_run_job"
+WRITE_BACK = "write_back_job"
+CLOSE = "close_period_job"
 
 _REVIEW_SELECTION = dg.AssetSelection.groups("review") | dg.AssetSelection.assets("published")
 
@@ -34,8 +37,8 @@ def build_jobs() -> list[Any]:
         dg.define_asset_job(
             REVIEW,
             selection=_REVIEW_SELECTION,
-            description="Takes decisions (from the launchpad or a filled-in export), turns them"
-            " into action items, and publishes. Pulls nothing and writes nothing to a PSA.",
+            description="Takes decisions (from a filled-in export, and from the policies), turns"
+            " them into action items, and publishes. Pulls nothing and writes nothing to a PSA.",
             tags={"reconcile/job": "review"},
             executor_def=dg.in_process_executor,
         ),

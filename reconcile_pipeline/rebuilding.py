@@ -10,6 +10,7 @@ from reconcile_pipeline.building import (
     review_step,
     site_of,
 )
+from reconcile_pipeline.closing import check_frozen
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.warehouse.build import build_recon
 from reconcile_pipeline.warehouse.connect import open_for_writing
@@ -35,6 +36,7 @@ def rebuild_warehouse(
             core_step(connection, site, period, now=now)
             map_step(connection, site, period)
             build_recon(connection, period=period)
+            check_frozen(connection, site, period)
             review_step(connection, site, period)
     with open_for_writing(site.state.warehouse):
         # Nobody else holds the old file now; what replaces it is whole.

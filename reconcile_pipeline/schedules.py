@@ -4,18 +4,23 @@ Schedules name the open period themselves; the ones Dagster derives from partiti
 the 1st only, for the month that is already over.
 """
 
+from collections.abc import Callable
+
 import dagster as dg
 
-from reconcile_pipeline.jobs import RECONCILE, REVIEW
-from reconcile_pipeline.periods import open_period
+from reconcile_pipeline.jobs import CLOSE, RECONCILE, REVIEW, WRITE_BACK
+from reconcile_pipeline.periods import open_period, previous_period
 
 _NIGHTLY = "0 2 * * *"
 _LAST_WEEK_NOON = "0 12 25-31 * *"
 _LAST_DAYS_MORNING = "0 7 28-31 * *"
+_LAST_EVENING = "0 20 L * *"
+_FIRST_MORNING = "0 6 1 * *"
+_FIRST_NOON = "0 12 1 * *"
 
 
 def build_schedules(timezone: str) -> list[dg.ScheduleDefinition]:
-    """Three schedules, switched off until somebody switches them on."""
+    """The month's schedules, switched off until somebody switches them on."""
     return [
         _for_open_period(
             "reconcile_job_nightly",
@@ -38,11 +43,49 @@ def build_schedules(timezone: str) -> list[dg.ScheduleDefinition]:
             timezone,
             "On the month's last mornings: action items brought up to date before the 1st.",
         ),
+        _for_open_period(
+            "write_back_job_last_evening",
+            WRITE_BACK,
+            _LAST_EVENING,
+            timezone,
+            "On the month's last evening: writes what people decided, before invoices go out.",
+        ),
+        _for_ended_period(
+            "reconcile_job_proof",
+            RECONCILE,
+            _FIRST_MORNING,
+            timezone,
+            "On the 1st, for the month before: a pull that proves what was written.",
+        ),
+        _for_ended_period(
+            "close_period_job_first",
+            CLOSE,
+            _FIRST_NOON,
+            timezone,
+            "On the 1st, for the month before: closes it, if everything written is proved.",
+        ),
     ]
 
 
 def _for_open_period(
     name: str, job: str, cron: str, timezone: str, description: str
+) -> dg.ScheduleDefinition:
+    return _schedule(name, job, cron, timezone, description, lambda period: period)
+
+
+def _for_ended_period(
+    name: str, job: str, cron: str, timezone: str, description: str
+) -> dg.ScheduleDefinition:
+    return _schedule(name, job, cron, timezone, description, previous_period)
+
+
+def _schedule(  # noqa: PLR0917 - a row of a table, read from left to right
+    name: str,
+    job: str,
+    cron: str,
+    timezone: str,
+    description: str,
+    period_at: Callable[[str], str],
 ) -> dg.ScheduleDefinition:
     @dg.schedule(
         name=name,
@@ -53,7 +96,7 @@ def _for_open_period(
     )
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         at = context.scheduled_execution_time
-        period = open_period(at, timezone)
+        period = period_at(open_period(at, timezone))
         return dg.RunRequest(
             run_key=f"{name}-{at:%Y-%m-%dT%H:%M}",
             partition_key=period,

@@ -19,6 +19,9 @@ PUBLISHED_DEPS = [
     "recon.card_lines",
     "review.decisions",
     "review.action_items",
+    "review.card_status",
+    "review.write_backs",
+    "recon.history",
 ]
 
 

@@ -1,20 +1,20 @@
-"""The `review` assets: decisions taken in, and the action items that follow from them.
+"""The `review` assets: decisions taken in, proofs recorded, and what follows from both.
 
-Decisions come from the launchpad or from a file exported by `reconcile export` and filled in;
-both go through the one `decide` function. Without any, the tables are only brought up to date.
+Decisions come from a file exported by `reconcile export` and filled in, and from the policies in
+reconcile.toml; all go through the one door. Without any, the tables are brought up to date.
 """
 
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 from pydantic import Field
 
+from reconcile_pipeline.applying import proof_step
 from reconcile_pipeline.assets.common import REVIEW, materialized, readable_failures, table_spec
 from reconcile_pipeline.building import door_of, review_step
-from reconcile_pipeline.model import Category, Decision, PipelineError
-from reconcile_pipeline.reconciling.decide import Wanted
+from reconcile_pipeline.reality import ask
 from reconcile_pipeline.resources.installation import Installation
 from reconcile_pipeline.resources.warehouse import Warehouse
 from reconcile_pipeline.review.decide import decide, decide_by_policy
@@ -25,21 +25,14 @@ DEPS = ["recon.cards", "recon.card_lines"]
 TOLD = ["review.card_status", "review.write_backs"]
 
 
-class DecisionEntry(dg.Config):
-    """One decision on one version of a card."""
-
-    card_id: str = Field(description="recon.cards.card_id")
-    card_version: str = Field(description="The version that was looked at.")
-    decision: Decision
-    qty_target: str = Field(default="", description="Agreed quantity; empty: the vendor's count.")
-    note: str = Field(default="", description="Why; needed for anything but approve, reconcile.")
-
-
 class ReviewConfig(dg.Config):
-    """Decisions to record. Nothing here is written to a PSA."""
+    """A file of decisions to record, and whose they are.
 
-    reviewer: str = Field(default="", description="Who decides; recorded with every decision.")
-    decisions: list[DecisionEntry] = Field(default_factory=list)
+    No quantity comes in by configuration: whoever reaches the launchpad may start a job, but
+    can't put a file on this machine.
+    """
+
+    reviewer: str = Field(default="", description="Who decided; recorded with every decision.")
     file: str = Field(default="", description="A CSV or XLSX made by `reconcile export`.")
 
 
@@ -62,8 +55,10 @@ def build_review_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
     ) -> Iterator[dg.MaterializeResult[None]]:
         period, site, now = context.partition_key, installation.site, installation.now()
         with readable_failures(), warehouse.get_connection() as connection:
-            wanted, door = all_wanted(config), door_of(site, period)
+            wanted = read_decisions(Path(config.file), config.reviewer) if config.file else []
+            door = door_of(site, period)
             origin = f"Dagster run {context.run_id}"
+            disproved = proof_step(connection, site, period, now=now)
             taken = decide(connection, door, wanted, now=now, origin=origin)
             by_rule = decide_by_policy(connection, door, site.settings.policy, now=now)
             context.log.info(
@@ -71,40 +66,24 @@ def build_review_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
                 *(len(wanted), len(taken.new), len(by_rule.new)),
             )
             review_step(connection, site, period)
-            numbers = {"new_decisions": len(taken.new), "by_policy": len(by_rule.new)}
+            numbers = {
+                "new_decisions": len(taken.new),
+                "by_policy": len(by_rule.new),
+                "disproved": len(disproved),
+                **review_numbers(connection, period),
+            }
             for name in (*(table.qualified for table in REVIEW_TABLES), "recon.history"):
                 yield materialized(connection, name, period, **numbers)
 
     return review_cards
 
 
-def all_wanted(config: ReviewConfig) -> list[Wanted]:
-    """The decisions of the launchpad and of the file, in that order."""
-    entries = [
-        Wanted(
-            card_id=entry.card_id,
-            card_version=entry.card_version,
-            decision=entry.decision,
-            qty_target=_quantity(entry.qty_target),
-            reviewer=config.reviewer,
-            note=entry.note or None,
-            row="launchpad",
-        )
-        for entry in config.decisions
-    ]
-    if config.file:
-        entries += read_decisions(Path(config.file), config.reviewer)
-    return entries
-
-
-def _quantity(text: str) -> Decimal | None:
-    if not text:
-        return None
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise PipelineError(
-            f"qty_target “{text}” is not a number.",
-            next_step="Write it like 12 or 12.5, or leave it empty.",
-            category=Category.INPUT,
-        ) from error
+def review_numbers(connection: duckdb.DuckDBPyConnection, period: str) -> dict[str, float]:
+    """How much waits, how much was applied or refused, and the money it brought: plots in time."""
+    row = ask(connection, "review_numbers", period)[0]
+    names = ("decisions_waiting", "changes_waiting", "changes_applied", "changes_refused")
+    return {
+        **{name: int(value) for name, value in zip(names, row, strict=False)},
+        "amount_recovered": float(row[4]),
+        "amount_relieved": float(row[5]),
+    }

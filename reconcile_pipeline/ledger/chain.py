@@ -101,7 +101,7 @@ def links(connection: sa.Connection) -> Iterator[dict[str, Any]]:
 def _trouble(
     link: dict[str, Any], number: int, before: str, rows: dict[int, dict[str, dict[str, Any]]]
 ) -> str:
-    seq, kind = int(link["seq"]), str(link["kind"])
+    seq, kind = _seq(link), str(link["kind"])
     name = f"entry {seq} ({kind}, {link['recorded_by']}, {link['recorded_at']})"
     if seq != number:
         return f"entry {number} is missing"
@@ -127,8 +127,13 @@ def _rows_by_seq(connection: sa.Connection) -> dict[int, dict[str, dict[str, Any
     found: dict[int, dict[str, dict[str, Any]]] = {}
     for name, table in KINDS.items():
         for row in connection.execute(sa.select(table)).mappings():
-            found.setdefault(int(row["seq"]), {})[name] = dict(row)
+            found.setdefault(_seq(row), {})[name] = dict(row)
     return found
+
+
+def _seq(row: Mapping[str, Any]) -> int:
+    """The number of an entry; 0, which none has, when damage made something else of it."""
+    return row["seq"] if isinstance(row["seq"], int) else 0
 
 
 def _hash_of(row: Mapping[str, Any]) -> str:

@@ -102,6 +102,12 @@ def closings_by_period(ledger: Ledger) -> dict[str, Closing]:
     return {row["period"]: _from_row(row) for row in ledger.view("closed_periods")}
 
 
+def closing_history(ledger: Ledger) -> list[dict[str, str]]:
+    """Every closing and reopening as stored, oldest first, but for the list of its pulls."""
+    columns = [column for column in closings.c if column.name != "evidence"]
+    return ledger.rows(sa.select(*columns).order_by(closings.c.seq))
+
+
 def refuse_if_closed(connection: sa.Connection, period: str) -> None:
     """Refuse to go on when a month is closed; inside the transaction that wants to write."""
     closing = _closing(connection, period)

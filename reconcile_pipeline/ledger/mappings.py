@@ -81,6 +81,11 @@ def mappings_in_force(ledger: Ledger, *, until: datetime | None = None) -> list[
     return sorted(newest, key=lambda entry: (*entry.place[:3], entry.target_id or ""))
 
 
+def mapping_history(ledger: Ledger) -> list[dict[str, Any]]:
+    """Every mapping and exclusion ever recorded, as stored, oldest first."""
+    return ledger.rows(sa.select(table).order_by(table.c.seq))
+
+
 def as_rows(entries: Iterable[Mapping]) -> list[dict[str, Any]]:
     """Rows for the warehouse; instants become naive UTC there."""
     return [

@@ -5,6 +5,7 @@ it read is still true when it commits. Back the ledger up: nothing else holds wh
 """
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,12 @@ class Ledger:
         if self.path is None:
             # Otherwise each statement would see what was committed just before it.
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
-        self._prepare()
+        try:
+            self._prepare()
+        except BaseException:
+            # Nobody gets this object: nobody else could let go of the database.
+            self.engine.dispose()
+            raise
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -69,6 +75,20 @@ class Ledger:
         """One consistent look; never waits for writers."""
         with self._telling(), self._reader.connect() as connection, connection.begin():
             yield connection
+
+    @contextlib.contextmanager
+    def server_lock(self, number: int) -> Iterator[bool]:
+        """Hold a lock of the PostgreSQL server as long as this connection lives, or don't."""
+        with self.engine.connect() as connection:
+            taken = sa.select(sa.func.pg_try_advisory_lock(number))
+            is_ours = bool(connection.execute(taken).scalar())
+            connection.commit()
+            try:
+                yield is_ours
+            finally:
+                if is_ours:
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
+                    connection.commit()
 
     def append(self, table: sa.Table, values: dict[str, Any], stamp: Stamp) -> None:
         """Append one entry in a transaction of its own."""
@@ -160,8 +180,16 @@ def _set_up_connection(connection: Any, _record: Any) -> None:  # noqa: ANN401 -
     connection.isolation_level = None
     # Patience first: making a new file a write-ahead one takes the lock, too.
     patience = f"busy_timeout={PATIENCE_MS}"
-    for pragma in (patience, "journal_mode=WAL", "synchronous=FULL"):
-        connection.execute(f"pragma {pragma}")
+    try:
+        for pragma in (patience, "journal_mode=WAL", "synchronous=FULL"):
+            connection.execute(f"pragma {pragma}")
+    except BaseException as error:
+        # The pool hasn't got it yet: nobody else would close it.
+        connection.close()
+        if isinstance(error, UnicodeDecodeError):
+            # SQLite's complaint quotes the damaged bytes, which the driver can't read.
+            raise sqlite3.DatabaseError("its table definitions are damaged") from error
+        raise
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -15,6 +15,7 @@ from reconcile_pipeline.http import install_redaction
 from reconcile_pipeline.landing.guards import Limits
 from reconcile_pipeline.landing.pull import Pull
 from reconcile_pipeline.ledger.accepted import accepted_pull_ids
+from reconcile_pipeline.ledger.closings import refuse_if_closed
 from reconcile_pipeline.periods import check_pullable, last_day, local_day
 from reconcile_pipeline.settings import load_settings
 from reconcile_pipeline.systems.registry import SYSTEMS
@@ -45,6 +46,8 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
         site, now = self.site, self.now()
         settings = site.settings
         is_grace = check_pullable(period, now, settings.timezone, settings.grace_days)
+        with site.ledger.reading() as connection:
+            refuse_if_closed(connection, period)
         accepted = accepted_pull_ids(site.ledger)
         return [
             Pull(

@@ -19,10 +19,12 @@ from reconcile_pipeline.ledger.decisions import (
     Recorded,
     read_decisions,
     record_decisions,
+    standing_decisions,
 )
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import Category, Decision, PipelineError
 from reconcile_pipeline.periods import first_day, next_period
+from reconcile_pipeline.reconciling.board import Status, standing_of
 from reconcile_pipeline.reconciling.decide import Card, Line, Wanted, check
 from reconcile_pipeline.reconciling.limits import why_impossible
 from reconcile_pipeline.reconciling.line_changes import Split, line_changes
@@ -102,13 +104,21 @@ def decide(
 def decide_by_policy(
     connection: Connection, door: Door, policy: Policy, *, now: datetime
 ) -> Recorded:
-    """Record what the policy decides about cards nobody has ever decided on these numbers."""
+    """Record what the policy decides about cards nobody has ever decided on these numbers.
+
+    A card that is quiet keeps the reason a person gave, however long ago.
+    """
     known = {(item.card_id, item.card_version) for item in read_decisions(door.ledger, door.period)}
+    said = by_subject(standing_decisions(door.ledger))
+    first = first_day(door.period)
     decided = []
     for behind in read_board(connection, door.period).values():
         card = behind.card
         judgement = judge(card, policy)
         if judgement is None or (card.card_id, card.card_version) in known:
+            continue
+        about = [item for item in said.get(subject_of(card), ()) if item.period <= card.period]
+        if standing_of(card, about, {}, first).status is Status.QUIET:
             continue
         wanted = Wanted(
             card_id=card.card_id,
@@ -129,6 +139,20 @@ def preview(connection: Connection, door: Door, wanted: Wanted) -> tuple[Decided
     if behind is None or decided.qty_target is None:
         return decided, Split((), Decimal(0))
     return decided, split_of(behind, decided.qty_target, decided.effective_on or door.usual_day)
+
+
+def by_subject(said: Sequence[Decided]) -> dict[tuple[str, str], list[Decided]]:
+    """Decisions by the company and service they are about, in their order."""
+    found: dict[tuple[str, str], list[Decided]] = {}
+    for item in said:
+        subject = (item.basis.company_id, item.basis.service_group_id)
+        found.setdefault(subject, []).append(item)
+    return found
+
+
+def subject_of(card: Card) -> tuple[str, str]:
+    """What a card is about, in every month."""
+    return (card.company_id, card.service_group_id)
 
 
 def split_of(behind: Behind, target: Decimal, effective_on: date) -> Split:

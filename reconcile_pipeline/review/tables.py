@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
-import sqlalchemy as sa
 
 from reconcile_pipeline.ledger.changes import Change, read_changes, read_trail
+from reconcile_pipeline.ledger.closings import closing_history
 from reconcile_pipeline.ledger.decisions import (
     Decided,
     confirmed_kinds,
@@ -18,14 +18,14 @@ from reconcile_pipeline.ledger.decisions import (
     standing_decisions,
     withdrawn_ids,
 )
+from reconcile_pipeline.ledger.mappings import mapping_history
 from reconcile_pipeline.ledger.store import Ledger
-from reconcile_pipeline.ledger.tables import closings, mappings
 from reconcile_pipeline.periods import first_day
 from reconcile_pipeline.reconciling.action_items import action_items
 from reconcile_pipeline.reconciling.board import Progress, standing_of
 from reconcile_pipeline.reconciling.cards import Card
 from reconcile_pipeline.reconciling.limits import Limits, confirmations_needed
-from reconcile_pipeline.review.decide import Door
+from reconcile_pipeline.review.decide import Door, by_subject, subject_of
 from reconcile_pipeline.review.reading import Behind, read_board
 from reconcile_pipeline.warehouse.build import build_recon_table, replace_all, replace_rows
 
@@ -40,9 +40,9 @@ def fill_review_tables(connection: Connection, door: Door, limits: Limits) -> No
     said = standing_decisions(ledger)
     changes = read_changes(ledger)
     progress = progress_of(ledger, changes, limits)
-    about = _by_subject(said)
+    about = by_subject(said)
     status = [
-        _status_row(behind.card, about.get(_subject_of(behind.card), ()), progress)
+        _status_row(behind.card, about.get(subject_of(behind.card), ()), progress)
         for behind in board.values()
     ]
     replace_rows(connection, "review.decisions", _decision_rows(ledger, door, board), period=period)
@@ -52,8 +52,10 @@ def fill_review_tables(connection: Connection, door: Door, limits: Limits) -> No
     trail = read_trail(ledger)
     written = [_write_back_row(item, trail) for item in changes if item.period == period]
     replace_rows(connection, "review.write_backs", written, period=period)
-    replace_all(connection, "review.mapping_history", _mapping_rows(ledger))
-    replace_all(connection, "review.closings", _closing_rows(ledger))
+    replace_all(
+        connection, "review.mapping_history", [_entry(row) for row in mapping_history(ledger)]
+    )
+    replace_all(connection, "review.closings", [_entry(row) for row in closing_history(ledger)])
     build_recon_table(connection, "recon.history", period=period)
 
 
@@ -79,18 +81,6 @@ def missing_confirmations(changes: Sequence[Change], limits: Limits) -> frozense
     for item in changes:
         needed |= confirmations_needed(item.qty_from, item.qty_to, item.unit_price, limits)
     return frozenset(needed)
-
-
-def _by_subject(said: Sequence[Decided]) -> dict[tuple[str, str], list[Decided]]:
-    found: dict[tuple[str, str], list[Decided]] = {}
-    for item in said:
-        subject = (item.basis.company_id, item.basis.service_group_id)
-        found.setdefault(subject, []).append(item)
-    return found
-
-
-def _subject_of(card: Card) -> tuple[str, str]:
-    return (card.company_id, card.service_group_id)
 
 
 def _status_row(card: Card, said: Sequence[Decided], progress: dict[str, Progress]) -> Row:
@@ -214,16 +204,6 @@ def _write_back_row(change: Change, trail: dict[str, list[Row]]) -> Row:
         "says": told[-1]["says"] if told else None,
         "proved_by": proofs[-1]["pull_id"] if proofs else None,
     }
-
-
-def _mapping_rows(ledger: Ledger) -> list[Row]:
-    rows = ledger.rows(sa.select(mappings).order_by(mappings.c.seq))
-    return [_entry(row) for row in rows]
-
-
-def _closing_rows(ledger: Ledger) -> list[Row]:
-    columns = [column for column in closings.c if column.name != "evidence"]
-    return [_entry(row) for row in ledger.rows(sa.select(*columns).order_by(closings.c.seq))]
 
 
 def _entry(row: Row) -> Row:

@@ -7,13 +7,25 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from reconcile_pipeline.simulators.records import BACKUP_CSV, CONNECTWISE, NINJAONE, PAX8, World
+from reconcile_pipeline.simulators.records import (
+    AUTOTASK,
+    BACKUP_CSV,
+    CONNECTWISE,
+    NINJAONE,
+    PAX8,
+    World,
+)
 
 SECRETS = {
     CONNECTWISE: {
         "public_key": "CONNECTWISE_PUBLIC_KEY",
         "private_key": "CONNECTWISE_PRIVATE_KEY",
         "client_id": "CONNECTWISE_CLIENT_ID",
+    },
+    AUTOTASK: {
+        "user": "AUTOTASK_USER",
+        "secret": "AUTOTASK_SECRET",
+        "integration_code": "AUTOTASK_INTEGRATION_CODE",
     },
     PAX8: {"client_id": "PAX8_CLIENT_ID", "client_secret": "PAX8_CLIENT_SECRET"},
     NINJAONE: {"client_id": "NINJAONE_CLIENT_ID", "client_secret": "NINJAONE_CLIENT_SECRET"},
@@ -40,12 +52,16 @@ def write_config(
     *,
     state_dir: str = ".reconcile",
 ) -> None:
-    """Write `path` (reconcile.toml) and what belongs beside it; existing files are replaced."""
+    """Write `path` (reconcile.toml) and what belongs beside it; existing files are replaced.
+
+    Both mappings are by system; a system that is in neither is not written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_toml(world, base_urls, credentials, state_dir), encoding="utf-8")
     lines = [
         f"{variable}={credentials[system][field]}\n"
         for system, fields in SECRETS.items()
+        if system in credentials
         for field, variable in fields.items()
     ]
     environment = path.parent / ".env"
@@ -107,14 +123,19 @@ def _toml(
         '[mappings]\nfile = "mappings.csv"\n',
         "[evidence]\nstale_after_hours = 24\nmax_row_drop = 0.20\nmax_account_drop = 0.10\n",
     ]
-    for system, fields in SECRETS.items():
-        lines = [f"[systems.{system}]", f'base_url = "{base_urls[system]}"']
-        known = credentials[system]
-        plain = ("token_url", "company_id")
+    for system in filter(base_urls.__contains__, SECRETS):
+        fields, known = SECRETS[system], credentials[system]
+        lines = [f"[systems.{system}]"]
+        # Autotask's address is asked for at its zone_url.
+        if system != AUTOTASK:
+            lines.append(f'base_url = "{base_urls[system]}"')
+        plain = ("token_url", "company_id", "zone_url")
         lines += [f'{name} = "{known[name]}"' for name in plain if name in known]
         lines += [f'{field} = {{ env = "{variable}" }}' for field, variable in fields.items()]
         if system == CONNECTWISE:
             lines.append("agreement_types = []")
+        if system == AUTOTASK:
+            lines.append('currency = "USD"')
         tables.append("\n".join(lines) + "\n")
     tables.append(f'[systems.{BACKUP_CSV}]\nkind = "csv"\npath = "imports/backup.csv"')
     return "\n".join(tables) + "\n"

@@ -9,6 +9,7 @@ import hmac
 import json
 import re
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
@@ -123,6 +124,18 @@ class ConnectWise(Simulator):
             detail = {"code": code, "message": refusal.message, "resource": resource}
             body["errors"] = [{**detail, "field": refusal.fields}]
         return body
+
+    def edit_line(self, line_id: str, quantity: Decimal, effective_on: date) -> None:  # noqa: ARG002
+        """Somebody edits an addition in the PSA itself; edits count at once, whatever the day.
+
+        Raises KeyError for an addition that is not there.
+        """
+        line = next((line for line in self.psa.world.lines if str(line.id) == line_id), None)
+        if line is None:
+            raise KeyError(line_id)
+        line.quantity = quantity
+        self.view.touch(line)
+        self.state.changed()
 
     def _serve(self, path: str, resource: Resource) -> None:
         """A list, its count, and one record by id."""

@@ -7,8 +7,10 @@ system shows it in that system's server.
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
-CONNECTWISE = "connectwise"
+CONNECTWISE: Final = "connectwise"
+AUTOTASK: Final = "autotask"
 PAX8 = "pax8"
 NINJAONE = "ninjaone"
 BACKUP_CSV = "backup_csv"

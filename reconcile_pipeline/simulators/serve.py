@@ -14,20 +14,22 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 
 from reconcile_pipeline.simulators import pax8
+from reconcile_pipeline.simulators.autotask import Autotask, AutotaskState
 from reconcile_pipeline.simulators.config_files import write_config
 from reconcile_pipeline.simulators.connectwise import ConnectWise, ConnectWiseState
 from reconcile_pipeline.simulators.faults import FaultPlan
 from reconcile_pipeline.simulators.ninjaone import NinjaOne
-from reconcile_pipeline.simulators.records import NINJAONE, PAX8, World
+from reconcile_pipeline.simulators.records import AUTOTASK, CONNECTWISE, NINJAONE, PAX8, World
 from reconcile_pipeline.simulators.server import Call, Simulator, State
 from reconcile_pipeline.simulators.truth import expected
 from reconcile_pipeline.simulators.world import Size, build_world
 
+Psa = Literal["connectwise", "autotask"]
 HOST = "127.0.0.1"
 SECONDS_TO_START = 10.0
 
@@ -63,10 +65,11 @@ class SimulatedServer:
 
 @dataclass(slots=True)
 class Simulation:
-    """All servers over one world."""
+    """All servers over one world; `psa` is the one that shows its PSA side."""
 
     world: World
     systems: dict[str, SimulatedServer]
+    psa: Psa = CONNECTWISE
 
     def write_config(self, path: Path, *, state_dir: str = ".reconcile") -> None:
         """Write reconcile.toml to `path`, and .env, mappings.csv and imports/ beside it."""
@@ -76,18 +79,20 @@ class Simulation:
 
     def truth(self) -> dict[str, Any]:
         """What a right pipeline must find in the world as it is now."""
-        return expected(self.world)
+        return expected(self.world, psa=self.psa)
 
 
 @contextmanager
-def running(world: World, *, port_base: int = 0, latency_ms: int = 0) -> Iterator[Simulation]:
+def running(
+    world: World, *, port_base: int = 0, latency_ms: int = 0, psa: Psa = CONNECTWISE
+) -> Iterator[Simulation]:
     """Serve the world until the block ends; `port_base` 0 takes free ports.
 
     Raises:
         OSError: when a port is taken.
         RuntimeError: when the servers do not come up in time.
     """
-    apps = _apps(world, latency_ms / 1000)
+    apps = _apps(world, latency_ms / 1000, psa)
     sockets: list[socket.socket] = []
     try:
         for offset in range(len(apps)):
@@ -98,9 +103,11 @@ def running(world: World, *, port_base: int = 0, latency_ms: int = 0) -> Iterato
             root = f"http://{HOST}:{listener.getsockname()[1]}"
             if app.name == PAX8:
                 app.credentials["token_url"] = f"{root}/v1/token"
+            elif app.name == AUTOTASK:
+                app.credentials["zone_url"] = root
             systems[app.name] = SimulatedServer(root + app.path_prefix, app.credentials, app)
         with _served(apps, sockets):
-            yield Simulation(world, systems)
+            yield Simulation(world, systems, psa)
     finally:
         for listener in sockets:
             listener.close()
@@ -115,6 +122,7 @@ def simulate(
     write_config: Path | None,
     truth: Path | None,
     as_of: date,
+    psa: Psa = CONNECTWISE,
     out: Callable[[str], None] = print,
 ) -> None:
     """Serve a world until SIGINT or SIGTERM; one JSON line per system, then `{"ready": true}`."""
@@ -127,7 +135,7 @@ def simulate(
     previous = {number: signal.signal(number, ask_to_stop) for number in signals}
     try:
         world = build_world(seed, size, as_of)
-        with running(world, port_base=port_base, latency_ms=latency_ms) as simulation:
+        with running(world, port_base=port_base, latency_ms=latency_ms, psa=psa) as simulation:
             if write_config is not None:
                 simulation.write_config(write_config)
             if truth is not None:
@@ -143,23 +151,37 @@ def simulate(
             signal.signal(number, handler)
 
 
-def _apps(world: World, latency_seconds: float) -> list[Simulator]:
+def _apps(world: World, latency_seconds: float, psa: Psa) -> list[Simulator]:
     """One server per system, with credentials that follow from the seed."""
     tag = f"{world.seed:04d}"
-    psa_state = ConnectWiseState(world, latency_seconds)
-    psa = {
-        "company_id": "northgate",
-        "public_key": f"simPublic{tag}",
-        "private_key": f"simPrivate{tag}",
-        "client_id": f"00000000-0000-4000-8000-00000000{tag[-4:]}",
-    }
     return [
-        ConnectWise(psa_state, psa),
+        _autotask(world, latency_seconds, tag)
+        if psa == AUTOTASK
+        else _connectwise(world, latency_seconds, tag),
         pax8.Pax8(
             State(world, latency_seconds, expires_in=pax8.DAY_SECONDS), _client_pair(PAX8, tag)
         ),
         NinjaOne(State(world, latency_seconds), _client_pair(NINJAONE, tag)),
     ]
+
+
+def _connectwise(world: World, latency_seconds: float, tag: str) -> Simulator:
+    credentials = {
+        "company_id": "northgate",
+        "public_key": f"simPublic{tag}",
+        "private_key": f"simPrivate{tag}",
+        "client_id": f"00000000-0000-4000-8000-00000000{tag[-4:]}",
+    }
+    return ConnectWise(ConnectWiseState(world, latency_seconds), credentials)
+
+
+def _autotask(world: World, latency_seconds: float, tag: str) -> Simulator:
+    credentials = {
+        "user": f"sim{tag}@northgate.example",
+        "secret": f"simSecret-autotask-{tag}",
+        "integration_code": f"SIM{tag}TRACKINGIDENTIFIER",
+    }
+    return Autotask(AutotaskState(world, latency_seconds), credentials)
 
 
 def _client_pair(system: str, tag: str) -> dict[str, str]:

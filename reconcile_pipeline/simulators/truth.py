@@ -13,6 +13,7 @@ Reasons, in the order in which the first that holds wins:
     subscription: not_billable_status, trial, not_recurring_term, not_started, ended,
         account_inactive
     device: not_approved
+With Autotask as the PSA the first three lines are those of `truth_autotask`.
 """
 
 import math
@@ -23,6 +24,7 @@ from typing import Any
 
 from reconcile_pipeline.simulators import lookups
 from reconcile_pipeline.simulators.records import (
+    AUTOTASK,
     BACKUP_CSV,
     CONNECTWISE,
     NINJAONE,
@@ -32,28 +34,35 @@ from reconcile_pipeline.simulators.records import (
     Line,
     World,
 )
+from reconcile_pipeline.simulators.truth_autotask import AutotaskTruth
 from reconcile_pipeline.simulators.truth_cards import Mapped, cards
 from reconcile_pipeline.simulators.truth_vendors import vendor_usage
 
 Exclusion = dict[str, str]
 
 
-def expected(world: World, agreement_types: Collection[str] = ()) -> dict[str, Any]:
-    """The truth about a world as plain JSON data; empty `agreement_types` means all in scope."""
-    psa = PsaTruth(world, agreement_types)
+def expected(
+    world: World, agreement_types: Collection[str] = (), *, psa: str = CONNECTWISE
+) -> dict[str, Any]:
+    """The truth about a world as plain JSON data; empty `agreement_types` means all in scope.
+
+    `psa` is the one that shows the world's PSA side: connectwise or autotask.
+    """
+    side = AutotaskTruth(world) if psa == AUTOTASK else PsaTruth(world, agreement_types)
     usage = vendor_usage(world)
-    mapped = Mapped(world, usage, psa.live_names)
+    mapped = Mapped(world, usage, side.live_names)
+    found = cards(world, side.quantities, side.prices, usage, mapped)
     return {
         "seed": world.seed,
         "size": world.size,
         "as_of": world.as_of.isoformat(),
         "period": f"{world.as_of:%Y-%m}",
-        "cards": cards(world, psa.quantities, psa.prices, usage, mapped),
-        "exclusions": [*psa.exclusions, *usage.exclusions, *mapped.exclusions],
+        "cards": side.product_names(found),
+        "exclusions": [*side.exclusions, *usage.exclusions, *mapped.exclusions],
         "unmapped_accounts": mapped.unmapped_accounts,
         "unmapped_services": mapped.unmapped_services,
-        "planted": world.planted,
-        "calls": _calls(world, psa),
+        "planted": side.planted(),
+        "calls": {psa: side.calls(), **_vendor_calls(world)},
     }
 
 
@@ -96,6 +105,21 @@ class PsaTruth:
             self.exclusions.append(exclusion(CONNECTWISE, kind, str(record_id), reason))
         return reason is not None
 
+    def calls(self) -> int:
+        """Calls of the cheapest full sync: the lists, and the lines of each agreement in scope."""
+        world, lookup_tables = self._world, 4
+        lists = (len(world.companies), len(world.agreements), len(world.products))
+        pages = sum(max(1, math.ceil(count / 1000)) for count in lists)
+        return lookup_tables + len(self.in_scope) + pages
+
+    def product_names(self, cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The cards as they are: the world's product ids are this PSA's."""
+        return cards
+
+    def planted(self) -> list[dict[str, Any]]:
+        """The planted errors as they are: they were planted in this PSA's words."""
+        return self._world.planted
+
     def _agreement(self, agreement: Agreement) -> str | None:
         day = self._world.as_of
         type_name = lookups.AGREEMENT_TYPE_NAME[agreement.type_id]
@@ -137,16 +161,11 @@ def _company(company: Company) -> str | None:
     return "prospect_only" if set(company.type_ids) == {lookups.PROSPECT} else None
 
 
-def _calls(world: World, psa: PsaTruth) -> dict[str, int]:
+def _vendor_calls(world: World) -> dict[str, int]:
     """Calls of the cheapest full sync that each vendor's documentation allows."""
-    lookup_tables = 4
-    psa_lists = (len(world.companies), len(world.agreements), len(world.products))
     pax8_lists = (len(world.pax8_companies), len(world.subscriptions))
     ninjaone_lists = (len(world.organizations), len(world.devices))
     return {
-        CONNECTWISE: lookup_tables
-        + len(psa.in_scope)
-        + sum(max(1, math.ceil(count / 1000)) for count in psa_lists),
         PAX8: 1 + sum(max(1, math.ceil(count / 200)) for count in pax8_lists),
         # A bare array says nothing of the end: an exactly full page costs one more call.
         NINJAONE: 1 + sum(count // 1000 + 1 for count in ninjaone_lists),

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import gethostname
 
-import sqlalchemy as sa
-
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import Category, PipelineError
 
@@ -23,15 +21,10 @@ WRITER = 7_052_602
 def writing_alone(ledger: Ledger) -> Iterator[None]:
     """Hold the writer's lock of this ledger; `conflict` error when another process has it."""
     if ledger.path is None:
-        with ledger.engine.connect() as connection:
-            if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(WRITER))).scalar():
+        with ledger.server_lock(WRITER) as is_ours:
+            if not is_ours:
                 raise _busy("")
-            connection.commit()
-            try:
-                yield
-            finally:
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(WRITER)))
-                connection.commit()
+            yield
         return
     path = ledger.path.with_name(f"{ledger.path.name}.writer")
     with path.open("a+", encoding="utf-8") as file:

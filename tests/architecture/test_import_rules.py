@@ -10,6 +10,7 @@ WIRING = {
     "checks",
     "definitions",
     "jobs",
+    "operations",
     "resources",
     "schedules",
     "sensors",
@@ -27,8 +28,9 @@ ROOMS: dict[str, set[str]] = {
     "systems": {"http", "model"},
     "landing": {"http", "model", "systems"},
     "ledger": {"matching", "model"},
-    "warehouse": {"landing", "matching", "model"},
-    "review": {"ledger", "model", "periods", "reconciling", "warehouse"},
+    "warehouse": {"landing", "matching", "model", "reconciling"},
+    "review": {"ledger", "model", "periods", "reconciling", "systems", "warehouse"},
+    "writeback": {"http", "ledger", "model", "reconciling", "systems"},
     "reality": {"model", "warehouse"},
 }
 """What each room may import of ours; rooms that are not named here are free, but for WIRING."""

@@ -98,7 +98,7 @@ class Templates:
         """A new ledger; in `target` if it is a file."""
         key = (dialect, fill is not None)
         if key not in self.made:
-            self.made[key] = self._make(*key, fill)
+            self.made[key] = self._make(dialect, fill)
         if dialect == "postgresql":
             return self.postgres().uri_of(self.postgres().new(self.made[key]))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,13 +108,8 @@ class Templates:
         if isinstance(place, str):
             self.postgres().drop(str(sa.make_url(place).database))
 
-    def _make(
-        self,
-        dialect: str,
-        is_filled: bool,
-        fill: Fill | None,  # noqa: FBT001
-    ) -> Any:
-        place: Any = self.folder / f"filled-{is_filled}.db"
+    def _make(self, dialect: str, fill: Fill | None) -> Any:
+        place: Any = self.folder / f"{'filled' if fill else 'empty'}.db"
         template = place
         if dialect == "postgresql":
             template = self.postgres().new()

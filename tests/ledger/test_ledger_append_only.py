@@ -65,14 +65,13 @@ def test_a_replacement_under_a_new_number_is_refused(filled: Ledger, column: str
     """A second row with a decision's key never takes the place of the first."""
     before = everything(filled)
     table = KINDS["decisions"]
-    fresh = {"seq": 99, "decision_id": "new", "client_key": "new", "card_id": "new"}
+    fresh: dict[str, Any] = {"seq": 99, "decision_id": "new", "client_key": "new", "card_id": "new"}
     del fresh[column]
-    columns = ", ".join(table.columns.keys())
-    values = ", ".join(f":{name}" if name in fresh else name for name in table.columns.keys())
-    verb = "insert" if filled.path is None else "insert or replace"
-    statement = sa.text(
-        f"{verb} into decisions ({columns}) select {values} from decisions where card_id = 'cafe'"
-    ).bindparams(**fresh)
+    names = list(table.columns.keys())
+    copied = sa.select(*(sa.literal(fresh[n]) if n in fresh else table.c[n] for n in names))
+    statement = sa.insert(table).from_select(names, copied.where(table.c.card_id == "cafe"))
+    if filled.path is not None:
+        statement = statement.prefix_with("or replace")
     with pytest.raises(sa.exc.IntegrityError), filled.engine.begin() as connection:
         connection.execute(statement)
     assert everything(filled) == before

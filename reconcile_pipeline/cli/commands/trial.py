@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from reconcile_pipeline.cli.app import app, console
-from reconcile_pipeline.cli.commands.data import pullable, run_and_report
+from reconcile_pipeline.cli.commands.data import pullable, run_and_report, stop_on_failures
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.settings import load_settings
 
@@ -23,6 +23,14 @@ class Size(StrEnum):
     LARGE = "large"
 
 
+class Psa(StrEnum):
+    """Which PSA the simulated MSP uses."""
+
+    CONNECTWISE = "connectwise"
+    AUTOTASK = "autotask"
+
+
+PsaOption = Annotated[Psa, typer.Option("--psa", help="The PSA it uses.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Same seed, same MSP.")]
 SizeOption = Annotated[Size, typer.Option("--size", help="About 40, 400 or 5,000 companies.")]
 
@@ -31,23 +39,34 @@ SizeOption = Annotated[Size, typer.Option("--size", help="About 40, 400 or 5,000
 def demo(
     seed: SeedOption = 2026,
     size: SizeOption = Size.SMALL,
+    psa: PsaOption = Psa.CONNECTWISE,
     folder: Annotated[Path, typer.Option("--folder", help="Where the demo's state goes.")] = Path(
         ".reconcile/demo"
     ),
 ) -> None:
-    """Reconcile a simulated MSP over real HTTP on this machine; needs no account anywhere."""
+    """Take a simulated MSP from its pulls to its closed month; needs no account anywhere."""
+    from reconcile_pipeline.building import site_of  # noqa: PLC0415 - DuckDB
+    from reconcile_pipeline.cli.walkthrough import (  # noqa: PLC0415 - Dagster is slow
+        allow_writing,
+        forget_earlier_demo,
+        walk_through,
+    )
     from reconcile_pipeline.simulators.serve import running  # noqa: PLC0415 - demo only
     from reconcile_pipeline.simulators.world import build_world  # noqa: PLC0415
 
+    forget_earlier_demo(folder)
     folder.mkdir(parents=True, exist_ok=True)
     world = build_world(seed, size.value, datetime.now(UTC).date())
     with running(world) as simulation:
         config = folder / "reconcile.toml"
         simulation.write_config(config, state_dir=".")
+        allow_writing(config)
         settings = load_settings(config)
         for name, server in simulation.systems.items():
             console.print(f"{name:<12} simulated at {server.base_url}")
-        run_and_report(settings, pullable(settings, None))
+        month = pullable(settings, None)
+        run_and_report(settings, month)
+        stop_on_failures(walk_through(console, site_of(settings), month))
     console.print("See the same in the Dagster UI: make ui")
 
 
@@ -55,6 +74,7 @@ def demo(
 def simulate(
     seed: SeedOption = 2026,
     size: SizeOption = Size.SMALL,
+    psa: PsaOption = Psa.CONNECTWISE,
     *,
     port_base: Annotated[
         int,

@@ -60,7 +60,8 @@ def build_review_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
             origin = f"Dagster run {context.run_id}"
             disproved = proof_step(connection, site, period, now=now)
             taken = decide(connection, door, wanted, now=now, origin=origin)
-            by_rule = decide_by_policy(connection, door, site.settings.policy, now=now)
+            rules = (site.settings.policy, site.settings.limits)
+            by_rule = decide_by_policy(connection, door, *rules, now=now)
             context.log.info(
                 "%d decisions handed in, %d of them new; %d by policy",
                 *(len(wanted), len(taken.new), len(by_rule.new)),

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import duckdb
 
-from reconcile_pipeline.ledger.changes import PlannedChange
+from reconcile_pipeline.ledger.changes import PlannedChange, read_changes
 from reconcile_pipeline.ledger.decisions import (
     Basis,
     Decided,
@@ -26,14 +26,16 @@ from reconcile_pipeline.model import Category, Decision, PipelineError
 from reconcile_pipeline.periods import first_day, next_period
 from reconcile_pipeline.reconciling.board import Status, standing_of
 from reconcile_pipeline.reconciling.decide import Card, Line, Wanted, check
-from reconcile_pipeline.reconciling.limits import why_impossible
+from reconcile_pipeline.reconciling.limits import Limits, why_impossible
 from reconcile_pipeline.reconciling.line_changes import Split, line_changes
 from reconcile_pipeline.reconciling.policies import Policy, judge
+from reconcile_pipeline.review.progress import progress_of
 from reconcile_pipeline.review.reading import Behind, read_board
 from reconcile_pipeline.systems.writing import WriteBack
 
 Connection = duckdb.DuckDBPyConnection
 MOST_ERRORS_SHOWN = 10
+_KEEPS = frozenset({Status.QUIET, Status.APPLIED})
 
 
 @dataclass(frozen=True)
@@ -102,14 +104,16 @@ def decide(
 
 
 def decide_by_policy(
-    connection: Connection, door: Door, policy: Policy, *, now: datetime
+    connection: Connection, door: Door, policy: Policy, limits: Limits, *, now: datetime
 ) -> Recorded:
     """Record what the policy decides about cards nobody has ever decided on these numbers.
 
-    A card that is quiet keeps the reason a person gave, however long ago.
+    A card that is quiet keeps the reason a person gave, however long ago; one whose decision has
+    arrived in the PSA keeps that decision.
     """
     known = {(item.card_id, item.card_version) for item in read_decisions(door.ledger, door.period)}
     said = by_subject(standing_decisions(door.ledger))
+    progress = progress_of(door.ledger, read_changes(door.ledger), limits)
     first = first_day(door.period)
     decided = []
     for behind in read_board(connection, door.period).values():
@@ -118,7 +122,7 @@ def decide_by_policy(
         if judgement is None or (card.card_id, card.card_version) in known:
             continue
         about = [item for item in said.get(subject_of(card), ()) if item.period <= card.period]
-        if standing_of(card, about, {}, first).status is Status.QUIET:
+        if standing_of(card, about, progress, first).status in _KEEPS:
             continue
         wanted = Wanted(
             card_id=card.card_id,

@@ -13,7 +13,6 @@ from reconcile_pipeline.ledger.changes import Change, read_changes, read_trail
 from reconcile_pipeline.ledger.closings import closing_history
 from reconcile_pipeline.ledger.decisions import (
     Decided,
-    confirmed_kinds,
     read_decisions,
     standing_decisions,
     withdrawn_ids,
@@ -24,8 +23,9 @@ from reconcile_pipeline.periods import first_day
 from reconcile_pipeline.reconciling.action_items import action_items
 from reconcile_pipeline.reconciling.board import Progress, standing_of
 from reconcile_pipeline.reconciling.cards import Card
-from reconcile_pipeline.reconciling.limits import Limits, confirmations_needed
+from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.review.decide import Door, by_subject, subject_of
+from reconcile_pipeline.review.progress import progress_of
 from reconcile_pipeline.review.reading import Behind, read_board
 from reconcile_pipeline.warehouse.build import build_recon_table, replace_all, replace_rows
 
@@ -57,30 +57,6 @@ def fill_review_tables(connection: Connection, door: Door, limits: Limits) -> No
     )
     replace_all(connection, "review.closings", [_entry(row) for row in closing_history(ledger)])
     build_recon_table(connection, "recon.history", period=period)
-
-
-def progress_of(ledger: Ledger, changes: Sequence[Change], limits: Limits) -> dict[str, Progress]:
-    """How far the changes of each decision got, and which confirmations are missing."""
-    confirmed = confirmed_kinds(ledger)
-    found: dict[str, list[Change]] = {}
-    for change in changes:
-        if change.undoes is None:
-            found.setdefault(change.decision_id, []).append(change)
-    return {
-        decision_id: Progress(
-            states=tuple(change.state for change in own),
-            missing=missing_confirmations(own, limits) - confirmed.get(decision_id, frozenset()),
-        )
-        for decision_id, own in found.items()
-    }
-
-
-def missing_confirmations(changes: Sequence[Change], limits: Limits) -> frozenset[str]:
-    """What has to be confirmed for these changes, whether it was or not."""
-    needed: set[str] = set()
-    for item in changes:
-        needed |= confirmations_needed(item.qty_from, item.qty_to, item.unit_price, limits)
-    return frozenset(needed)
 
 
 def _status_row(card: Card, said: Sequence[Decided], progress: dict[str, Progress]) -> Row:

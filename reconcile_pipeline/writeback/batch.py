@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconcile_pipeline.http import ApiClient, ApiError, WritingClient
+from reconcile_pipeline.http import ApiClient, WritingClient
 from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.changes import Change, read_changes, take_lease
+from reconcile_pipeline.ledger.closings import refuse_if_closed
 from reconcile_pipeline.ledger.decisions import confirmed_kinds, standing_decisions
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import ChangeState, PipelineError
@@ -44,6 +45,8 @@ class Report:
     ended: dict[str, ChangeState] = field(default_factory=dict)
     """The last state of each change that was touched, by change id."""
     stopped: PipelineError | None = None
+    unread: dict[str, PipelineError] = field(default_factory=dict)
+    """Why a change was left as it is although the batch went on, by change id."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,12 @@ async def apply_batch(
     """Settle what is open and write what is ready.
 
     Raises:
-        PipelineError: `conflict`, when another write-back runs; `input`, when the batch is larger
-            than the limit. Nothing was written then.
+        PipelineError: `conflict`, when another write-back runs or the month is closed; `input`,
+            when the batch is larger than the limit. Nothing was written then.
     """
     with writing_alone(batch.ledger):
+        with batch.ledger.reading() as connection:
+            refuse_if_closed(connection, batch.period)
         plan = plan_batch(batch)
         check_batch(plan, batch.gate(batch.now()).limits)
         if not plan.ready and not plan.unsettled:
@@ -105,7 +110,7 @@ async def apply_batch(
                 check_batch(plan, batch.gate(batch.now()).limits)
             if writer.stopped is None:
                 await writer.carry_out(plan.ready)
-        return Report(plan, dict(writer.ended), writer.stopped)
+        return Report(plan, dict(writer.ended), writer.stopped, dict(writer.unread))
 
 
 async def preview_batch(
@@ -120,7 +125,7 @@ async def _preview(client: ApiClient, write_back: WriteBack, change: Change) -> 
     ref = LineRef(change.agreement_id, change.line_id)
     try:
         seen = await write_back.read(client, ref, change.effective_on)
-    except ApiError as error:
+    except PipelineError as error:
         return Preview(change, error.message, is_as_decided=False)
     if seen.cannot_change or seen.qty is None:
         return Preview(change, seen.cannot_change or "the line is gone", is_as_decided=False)

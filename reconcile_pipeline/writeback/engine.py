@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 
 from reconcile_pipeline.http import ApiError, Certainty, ChangeError, WritingClient
 from reconcile_pipeline.ledger.chain import Stamp
@@ -32,6 +33,7 @@ MOST_WAITS = 5
 LONGEST_WAIT_SECONDS = 300.0
 _STOPS = frozenset({Category.CREDENTIALS, Category.PERMISSION, Category.SETTINGS})
 """What the next change would run into as well."""
+_REDIRECTS = range(300, 400)
 
 Tell = Callable[[Change, ChangeState], None]
 
@@ -86,16 +88,14 @@ class Writer:
             return await work(change)
         except LeaseLostError as error:
             self.stopped = error
-        except ApiError as error:
-            # The line could not be read: its state stays in the ledger, for the next batch. Only
-            # an odd answer may be this line's own trouble; all else would hit the next one too.
-            if error.category is not Category.SHAPE:
-                self.stopped = error
-            self.unread[change.change_id] = error
         except PipelineError as error:
             # Taken back while it waited for its turn: there is nothing to write any more.
-            if error.category is not Category.CONFLICT:
-                raise
+            if error.category is Category.CONFLICT:
+                return None
+            # Its state stays in the ledger, for the next batch.
+            self.unread[change.change_id] = error
+            if not _is_own_trouble(error):
+                self.stopped = self.stopped or error
         return None
 
     async def _settle_one(self, change: Change) -> Change | None:
@@ -115,13 +115,16 @@ class Writer:
         seen = await self._read(change)
         state = await self._precheck(change, seen)
         sends = waits = 0
-        while state is None:
+        # Stopped by another change meanwhile: this one stays as it is, too.
+        while state is None and self.stopped is None:
             sends += 1
             state, wait = await self._send(change, seen, may_repeat=sends < MOST_SENDS)
             if wait is not None:
                 # Turned away, not unanswered: that costs patience, and no try.
                 sends, waits = sends - 1, waits + 1
-                if self.stopped is not None or waits > MOST_WAITS:
+                if waits > MOST_WAITS:
+                    self.stopped = self.stopped or _turned_away(change)
+                if self.stopped is not None:
                     break
                 await self.sleep(wait)
             if state is ChangeState.NOT_APPLIED:
@@ -291,6 +294,24 @@ class Writer:
 
     def _stamp(self, change: Change) -> Stamp:
         return Stamp(change.decided_by, self.now(), self.origin)
+
+
+def _is_own_trouble(error: PipelineError) -> bool:
+    """Whether only this line can't be read; all else would hit the next one as well."""
+    if error.category is not Category.SHAPE:
+        return False
+    # An address that is not there, or is elsewhere, is the whole API's trouble.
+    status = error.status if isinstance(error, ApiError) else None
+    return status is None or (status != HTTPStatus.NOT_FOUND and status not in _REDIRECTS)
+
+
+def _turned_away(change: Change) -> PipelineError:
+    return PipelineError(
+        f"{change.system} turned a change away {MOST_WAITS + 1} times in a row; the batch was"
+        " stopped.",
+        next_step="Run the write-back again at a quieter hour: it goes on where it stopped.",
+        category=Category.RATE_LIMIT,
+    )
 
 
 def _ref(change: Change) -> LineRef:

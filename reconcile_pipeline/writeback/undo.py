@@ -12,6 +12,7 @@ from reconcile_pipeline.ledger.changes import (
     Outcome,
     PlannedChange,
     add_changes,
+    intents_of,
     read_changes,
     record_outcome,
 )
@@ -22,8 +23,10 @@ from reconcile_pipeline.ledger.tables import withdrawals
 from reconcile_pipeline.model import Category, ChangeState, PipelineError
 from reconcile_pipeline.reconciling.board import ARRIVED, STUCK
 from reconcile_pipeline.systems.writing import WriteBack
+from reconcile_pipeline.writeback.lock import writing_alone
 from reconcile_pipeline.writeback.plan import UNSETTLED, WAITING
 
+UNCLEAR = frozenset({ChangeState.NEEDS_PERSON, ChangeState.DISPROVED})
 Choice = Literal["applied", "retry", "drop"]
 _CHOICES = {
     "applied": ChangeState.DONE_BY_HAND,
@@ -44,40 +47,33 @@ def undo_decision(
         Ids of the reverse changes; none when nothing had arrived.
 
     Raises:
-        PipelineError: `conflict`, while a change of it is on its way or was changed again since.
+        PipelineError: `conflict`, while a change of it is on its way, has to be settled by a
+            person, or was changed again since.
     """
-    changes = read_changes(ledger)
-    named = [item for item in changes if item.change_id == any_id]
-    decision_id = named[0].decision_id if named else any_id
-    own = [item for item in changes if item.decision_id == decision_id]
-    undone = tuple(item.change_id for item in own if item.undoes is not None)
-    arrived = [item for item in own if item.undoes is None and item.state in ARRIVED]
-    if undone:
-        return undone
-    if any(item.state in UNSETTLED for item in own):
-        raise PipelineError(
-            f"A change of decision {decision_id} is on its way and not settled yet.",
-            next_step="Run the write-back first: `reconcile write-back`; then undo.",
-            category=Category.CONFLICT,
-        )
-    if not arrived:
-        withdraw_decision(ledger, decision_id, reason=reason, stamp=stamp)
-        return ()
-    for item in arrived:
-        _refuse_if_changed_again(item, changes)
-    days = timedelta(days=0 if write_back is None else write_back.undo_days_later)
     with ledger.writing() as connection:
-        refuse_if_closed(connection, arrived[0].period)
-        ids = add_changes(
-            connection,
-            decision_id,
-            arrived[0].period,
-            [_reverse(item, days) for item in arrived],
-            stamp,
-        )
-        # The card is open again: whoever decides next decides on what the PSA shows then.
-        append(connection, withdrawals, {"decision_id": decision_id, "reason": reason}, stamp)
-    return tuple(ids)
+        # Read inside: nothing can be sent, and nobody else can undo it, between look and entry.
+        changes = read_changes(ledger)
+        named = [item for item in changes if item.change_id == any_id]
+        decision_id = named[0].decision_id if named else any_id
+        own = [item for item in changes if item.decision_id == decision_id]
+        undone = tuple(item.change_id for item in own if item.undoes is not None)
+        if undone or any(item.is_withdrawn for item in own):
+            return undone
+        arrived = [item for item in own if item.state in ARRIVED]
+        if arrived or intents_of(connection, decision_id):
+            for item in own:
+                _refuse_if_unclear(item)
+            for item in arrived:
+                _refuse_if_changed_again(item, changes)
+            refuse_if_closed(connection, own[0].period)
+            days = timedelta(days=0 if write_back is None else write_back.undo_days_later)
+            planned = [_reverse(item, days) for item in arrived]
+            ids = add_changes(connection, decision_id, own[0].period, planned, stamp)
+            # The card is open again: whoever decides next decides on what the PSA shows then.
+            append(connection, withdrawals, {"decision_id": decision_id, "reason": reason}, stamp)
+            return tuple(ids)
+    withdraw_decision(ledger, decision_id, reason=reason, stamp=stamp)
+    return ()
 
 
 def settle_change(ledger: Ledger, change_id: str, choice: Choice, *, stamp: Stamp) -> None:
@@ -85,7 +81,22 @@ def settle_change(ledger: Ledger, change_id: str, choice: Choice, *, stamp: Stam
 
     applied: it is in the PSA, done by hand; the next pull has to prove it. retry: it is not, and
     may be sent again. drop: it is given up.
+
+    Raises:
+        PipelineError: `conflict`, while a write-back runs or when nothing is to be settled by
+            hand; `input`, for an unknown change.
     """
+    # A batch that has planned the change already would send it, whatever is said meanwhile.
+    with writing_alone(ledger):
+        _settle(ledger, change_id, choice, stamp)
+
+
+def withdrawn(ledger: Ledger, decision_id: str) -> bool:
+    """Whether a decision was taken back."""
+    return decision_id in withdrawn_ids(ledger)
+
+
+def _settle(ledger: Ledger, change_id: str, choice: Choice, stamp: Stamp) -> None:
     found = [item for item in read_changes(ledger) if item.change_id == change_id]
     if not found:
         raise PipelineError(
@@ -107,9 +118,22 @@ def settle_change(ledger: Ledger, change_id: str, choice: Choice, *, stamp: Stam
     record_outcome(ledger, Outcome(change_id, target, says=says), stamp)
 
 
-def withdrawn(ledger: Ledger, decision_id: str) -> bool:
-    """Whether a decision was taken back."""
-    return decision_id in withdrawn_ids(ledger)
+def _refuse_if_unclear(change: Change) -> None:
+    """Refuse to take back what may be in the PSA, or may not."""
+    if change.state in UNSETTLED:
+        raise PipelineError(
+            f"Change {change.change_id} of this decision is on its way and not settled yet.",
+            next_step="Run the write-back first: `reconcile write-back`; then undo.",
+            category=Category.CONFLICT,
+        )
+    if change.state in UNCLEAR:
+        raise PipelineError(
+            f"Change {change.change_id} of this decision is {change.state}: the PSA may show it,"
+            " or not.",
+            next_step="Look at the line in the PSA, then settle it: `reconcile settle"
+            f" {change.change_id} applied|retry|drop`; then undo.",
+            category=Category.CONFLICT,
+        )
 
 
 def _refuse_if_changed_again(change: Change, changes: list[Change]) -> None:

@@ -8,7 +8,8 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,17 +23,22 @@ from reconcile_pipeline.landing.pull import Pull, pull_all
 from reconcile_pipeline.settings_checks import Table, read_table
 from reconcile_pipeline.settings_systems import SecretSource, SystemSettings
 from reconcile_pipeline.simulators import lookups
+from reconcile_pipeline.simulators.autotask_units import OVERLAPPING, ROWS_PER_LINE, UnitsBook
 from reconcile_pipeline.simulators.records import World
 from reconcile_pipeline.simulators.serve import SimulatedServer, Simulation, running
-from reconcile_pipeline.simulators.truth import PsaTruth
+from reconcile_pipeline.simulators.truth import PsaTruth, expected
+from reconcile_pipeline.simulators.truth_autotask import AutotaskTruth
 from reconcile_pipeline.simulators.world import build_world
 from reconcile_pipeline.systems.base import REQUIRED, Record, Stream
 from reconcile_pipeline.systems.registry import SYSTEMS
 
 AS_OF = date(2026, 11, 22)
 PERIOD = "2026-11"
+NEXT_MONTH = date(2026, 12, 1)
 HTTP_KINDS = [kind for kind, system in SYSTEMS.items() if system.client is not None]
 NOT_A_TOKEN = r"^(?!.*token)"
+BUNDLES = {436}
+"""The product that Autotask shows as a bundle: Managed Services Flat Fee."""
 
 
 def ids(rows: Iterable[Any]) -> list[Any]:
@@ -44,12 +50,41 @@ def lines_in_scope(world: World) -> list[Any]:
     return [line.id for line in world.lines if line.agreement_id in agreements]
 
 
+def contract_lines(*, bundles: bool) -> Callable[[World], list[Any]]:
+    """Ids of the lines that Autotask shows as services, or as bundles."""
+
+    def read(world: World) -> list[Any]:
+        truth = AutotaskTruth(world)
+        return [line.id for line in truth.lines if truth.is_bundle(line) is bundles]
+
+    return read
+
+
+def unit_rows(*, bundles: bool) -> Callable[[World], list[Any]]:
+    """Ids of the rows of units that hold the day Autotask is read for."""
+
+    def read(world: World) -> list[Any]:
+        book = UnitsBook(world)
+        shown = set(contract_lines(bundles=bundles)(world))
+        rows = book.rows(line for line in book.lines() if line.id in shown)
+        return [row.id for row in rows if row.starts_on <= NEXT_MONTH <= row.ends_on]
+
+    return read
+
+
+def autotask_size(params: Mapping[str, str]) -> str | None:
+    """The page size in a query, or in the link to its next page."""
+    name, key = ("paging", "pageSize") if "paging" in params else ("search", "MaxRecords")
+    return str(json.loads(params[name])[key]) if name in params else None
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the documentation and the world say about one kind, and its module does not."""
 
     page_size: int
-    size_param: str
+    size_param: str | Callable[[Mapping[str, str]], str | None]
+    """The parameter that holds the size asked for, or what reads it from the parameters."""
     holds: dict[str, Callable[[World], list[Any]]]
     """By list: the ids that a whole pull must land."""
     world_lists: dict[str, str]
@@ -62,6 +97,14 @@ class Facts:
     """By list without a first request: a pattern of its paths."""
     empty: bytes = b"[]"
     token_path: str | None = None
+    look_up: str = ""
+    """A path that is asked once, by GET and without credentials, where the lists are."""
+    names: frozenset[str] = frozenset()
+    """Secrets that say who asks rather than prove it: of wrong keys they are the right part."""
+    next_path: str = ""
+    """A pattern of what the paths of following pages have besides."""
+    world_id: Callable[[str], str] = str
+    """From the id of a usage record to that of the world's record behind it."""
     announces_totals: bool = False
     is_ordered_by_id: bool = False
     """A record that comes twice breaks the documented order: refused instead of counted once."""
@@ -92,6 +135,38 @@ FACTS = {
         },
         account_of={"additions": "agreement_id"},
         child_paths={"additions": r"/agreements/\d+/additions$"},
+    ),
+    "autotask": Facts(
+        page_size=500,
+        size_param=autotask_size,
+        holds={
+            # The provider's own company comes first.
+            "companies": lambda world: [0, *ids(world.companies)],
+            "contracts": lambda world: ids(world.agreements),
+            "contract_services": contract_lines(bundles=False),
+            "contract_service_units": unit_rows(bundles=False),
+            "contract_service_bundles": contract_lines(bundles=True),
+            "contract_service_bundle_units": unit_rows(bundles=True),
+            "services": lambda world: [
+                item.id for item in world.products if item.is_recurring and item.id not in BUNDLES
+            ],
+            "service_bundles": lambda _world: sorted(BUNDLES),
+        },
+        world_lists={
+            "companies": "companies",
+            "contract_services": "lines",
+            "contract_service_units": "lines",
+        },
+        in_use={
+            "companies": lambda world: {agreement.company_id for agreement in world.agreements},
+        },
+        account_of={"contract_service_units": "agreement_id"},
+        empty=b'{"items":[],"pageDetails":{"count":0,"requestCount":500,"prevPageUrl":null,'
+        b'"nextPageUrl":null}}',
+        look_up="/ATServicesRest/v1.0/zoneInformation",
+        names=frozenset({"user"}),
+        next_path="(/next)?",
+        world_id=lambda row_id: str(int(row_id) // ROWS_PER_LINE),
     ),
     "pax8": Facts(
         page_size=200,
@@ -156,7 +231,7 @@ def stream_path(kind: str, stream: Stream) -> str:
     """A pattern of the paths of one list."""
     if stream.request is None:
         return FACTS[kind].child_paths[stream.name]
-    return f"{stream.request.path}$"
+    return f"{stream.request.path}{FACTS[kind].next_path}$"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -230,7 +305,12 @@ class Bench:
         account = make_account(kind, self.folder, self.server(kind))
         if secret is None:
             return account
-        wrong = {item.variable: secret for item in SYSTEMS[kind].fields if item.kind == "secret"}
+        right = self.server(kind).credentials
+        wrong = {
+            item.variable: right[item.name] if item.name in FACTS[kind].names else secret
+            for item in SYSTEMS[kind].fields
+            if item.kind == "secret"
+        }
         account.secrets = SecretSource(self.folder, wrong)
         return account
 
@@ -280,14 +360,39 @@ def make_slim(world: World) -> World:
     for agreement in world.agreements:
         if agreement.parent_id not in kept:
             agreement.parent_id = None
-    world.lines = [line for line in world.lines if line.agreement_id in kept]
+    # Not those with two rows of units on one day: lists shrink by as many rows as lines go.
+    once = [line for line in world.lines if line.id % OVERLAPPING]
+    world.lines = [line for line in once if line.agreement_id in kept]
     world.devices = world.devices[:1200]
     return world
 
 
+@contextmanager
+def serving_all(world: World) -> Iterator[Simulation]:
+    """Every system over one world, its PSA side shown by each PSA there is."""
+    with running(world) as simulation, running(world, psa="autotask") as other:
+        yield Simulation(world, other.systems | simulation.systems)
+
+
+@pytest.fixture(scope="session")
+def serve_all() -> Callable[[World], AbstractContextManager[Simulation]]:
+    return serving_all
+
+
+@pytest.fixture(scope="session")
+def calls_of() -> Callable[[World], dict[str, int]]:
+    """(world) -> by kind: the calls of the cheapest documented full sync."""
+
+    def count(world: World) -> dict[str, int]:
+        other: dict[str, int] = expected(world, psa="autotask")["calls"]
+        return other | expected(world)["calls"]
+
+    return count
+
+
 @pytest.fixture(scope="session")
 def slim_simulation() -> Iterator[Simulation]:
-    with running(make_slim(build_world(7, "small", AS_OF))) as simulation:
+    with serving_all(make_slim(build_world(7, "small", AS_OF))) as simulation:
         yield simulation
 
 

@@ -17,7 +17,9 @@ def shrinking(bench: Any, kind: str, listed: str, facts: dict[str, Any]) -> list
     name = facts[kind].world_lists.get(listed)
     if name is None:
         return None
-    held = {str(each) for each in facts[kind].holds[listed](bench.simulation.world)}
+    is_usage = listed in facts[kind].account_of
+    world_id = facts[kind].world_id if is_usage else str
+    held = {world_id(str(each)) for each in facts[kind].holds[listed](bench.simulation.world)}
     return [row for row in getattr(bench.simulation.world, name) if str(row.id) in held]
 
 
@@ -91,7 +93,8 @@ def test_fewer_rows(
     if rows is None:
         assert listed not in facts[kind].account_of, "usage lists must be tried"
         return
-    count = int(len(rows) * MOST_ROWS_LOST) + (1 if is_too_much else 0)
+    before = len(facts[kind].holds[listed](bench.simulation.world))
+    count = int(before * MOST_ROWS_LOST) + (1 if is_too_much else 0)
     account_of = facts[kind].account_of.get(listed)
     used = facts[kind].in_use.get(listed, lambda _world: set())(bench.simulation.world)
     free = [row for row in rows if row.id not in used]
@@ -99,7 +102,7 @@ def test_fewer_rows(
     manifest = bench.pull(kind)
     assert manifest.state == ("quarantined" if is_too_much else "complete"), manifest.reason
     if is_too_much:
-        assert f"{listed} went from {len(rows)} to {len(rows) - count}" in manifest.reason
+        assert f"{listed} went from {before} to {before - count}" in manifest.reason
         assert manifest.category == "incomplete"
 
 

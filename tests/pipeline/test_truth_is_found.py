@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from reconcile_pipeline.simulators.serve import Simulation, running
+from reconcile_pipeline.simulators.world import build_world
 
 Row = dict[str, Any]
 DRAWN = random.SystemRandom().randrange(10**6, 10**9)
@@ -27,7 +30,14 @@ class Found:
     query: Callable[[str], list[Row]]
 
 
-@pytest.fixture(scope="module", params=[918_273_645, 40_426_017, "shared", "drawn"])
+@pytest.fixture(scope="module")
+def served_by_autotask(today: date) -> Iterator[Simulation]:
+    """A made-up MSP whose PSA is Autotask."""
+    with running(build_world(55_501_337, "small", today), psa="autotask") as simulation:
+        yield simulation
+
+
+@pytest.fixture(scope="module", params=[918_273_645, 40_426_017, "shared", "drawn", "autotask"])
 def found(
     request: pytest.FixtureRequest,
     open_shared_msp: Any,
@@ -41,6 +51,12 @@ def found(
 ) -> Found:
     if request.param == "shared":
         msp, ended = good_run.msp, good_run.ended
+    elif request.param == "autotask":
+        simulation = request.getfixturevalue("served_by_autotask")
+        msp = type(good_run.msp)(simulation, workshop / "autotask" / "reconcile.toml")
+        simulation.write_config(msp.config)
+        ended = shared_reconcile("run", "--config", msp.config)
+        assert ended.code == 0, ended.told
     else:
         seed = DRAWN if request.param == "drawn" else request.param
         print(f"seed {seed}")  # noqa: T201 - shown when a test fails

@@ -1,0 +1,123 @@
+"""What was acknowledged is kept: killed writers, several first openings, backups while writing."""
+
+import contextlib
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from reconcile_pipeline.ledger.accepted import accept_pull, accepted_pull_ids
+from reconcile_pipeline.ledger.chain import Stamp, verify
+from reconcile_pipeline.ledger.changes import read_changes
+from reconcile_pipeline.ledger.decisions import confirmed_kinds, read_decisions
+from reconcile_pipeline.ledger.store import Ledger
+
+Place = Path | str
+OpenLedger = Callable[[Place], Ledger]
+KILLING = Path(__file__).with_name("killing.py")
+ROUNDS = 50
+
+
+def ordered(place: Place, *, kills: list[tuple[int, str]], together: int = 0) -> dict[str, Any]:
+    order = {
+        "place": str(place),
+        "is_file": isinstance(place, Path),
+        "kills": kills,
+        "together": together,
+    }
+    done = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, str(KILLING)],
+        input=json.dumps(order),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_what_was_acknowledged_outlives_a_kill(place: Place, open_ledger: OpenLedger) -> None:
+    """Killed at any commit, before or after it: nothing acknowledged is lost, nothing is half."""
+    kills = [(1 + index % 3, ("before", "after")[index % 2]) for index in range(ROUNDS)]
+    ends = ordered(place, kills=kills)["kills"]
+    assert [code for code, _ids in ends] == [-signal.SIGKILL] * ROUNDS
+    assert [len(ids) for _code, ids in ends] == [number - 1 for number, _when in kills]
+    ledger = open_ledger(place)
+    with ledger.reading() as connection:
+        assert verify(connection).trouble == ""
+    found = {item.decision_id: item.card_id for item in read_decisions(ledger)}
+    acknowledged = {decision_id for _code, ids in ends for decision_id in ids}
+    assert acknowledged <= set(found)
+    # Only what was killed between the commit and its acknowledgement is there besides.
+    unheard = {found[decision_id] for decision_id in set(found) - acknowledged}
+    assert unheard == {
+        f"round-{index}-{number - 1}"
+        for index, (number, when) in enumerate(kills)
+        if when == "after"
+    }
+    assert {change.decision_id for change in read_changes(ledger)} == set(found)
+    assert confirmed_kinds(ledger) == dict.fromkeys(found, frozenset({"large"}))
+
+
+def test_a_kill_while_a_ledger_is_made_leaves_it_to_the_next(
+    new_place: Callable[[], Place], open_ledger: OpenLedger
+) -> None:
+    """A process that dies making a new ledger leaves none, or a whole one; others begin at once."""
+    for when in ("before", "after"):
+        place = new_place()
+        answer = ordered(place, kills=[(1, when)], together=4)
+        assert answer["kills"] == [[-signal.SIGKILL, []]]
+        assert answer["together"] == [0] * 4
+        with open_ledger(place).reading() as connection:
+            assert verify(connection).entries == 0
+
+
+def test_a_backup_while_somebody_writes_is_whole(
+    tmp_path: Path, open_ledger: OpenLedger, stamp: Callable[..., Stamp]
+) -> None:
+    """A copy by SQLite's online backup holds what was acknowledged before, and its chain holds."""
+    ledger = open_ledger(tmp_path / "ledger.db")
+    acknowledged: list[str] = []
+    has_written, is_over = Event(), Event()
+
+    def write() -> None:
+        while not is_over.is_set():
+            name = f"p{len(acknowledged)}"
+            accept_pull(ledger, name, reason="r", stamp=stamp())
+            acknowledged.append(name)
+            has_written.set()
+
+    copies = []
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        for number in range(5):
+            has_written.clear()
+            assert has_written.wait(10)
+            copies.append((tmp_path / f"copy-{number}.db", set(acknowledged)))
+            back_up(tmp_path / "ledger.db", copies[-1][0])
+        is_over.set()
+        writing.result(10)
+    for path, known in copies:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+        copy = open_ledger(path)
+        with copy.reading() as connection:
+            assert verify(connection).trouble == ""
+        assert known <= accepted_pull_ids(copy) <= set(acknowledged)
+    assert len(copies[-1][1]) >= 5
+
+
+def back_up(ledger: Path, target: Path) -> None:
+    with (
+        contextlib.closing(sqlite3.connect(ledger)) as source,
+        contextlib.closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)

@@ -1,0 +1,225 @@
+"""The PSAs of the game: a slim world behind each real simulator, and how to look at it and edit it.
+
+All that differs between kinds stands here. The truth is read from the simulator's own memory,
+never through the code under test.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, Protocol
+
+import httpx
+
+from reconcile_pipeline.http import WritingClient
+from reconcile_pipeline.simulators.autotask import Autotask, AutotaskState
+from reconcile_pipeline.simulators.connectwise import ConnectWise, ConnectWiseState
+from reconcile_pipeline.simulators.records import Agreement, Line, World
+from reconcile_pipeline.simulators.server import Simulator
+from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.systems.base import REQUIRED, System
+from reconcile_pipeline.systems.registry import SYSTEMS
+
+AS_OF = date(2026, 11, 22)
+PRICES = [Decimal(text) for text in ("2.50", "9", "38", "120")]
+CREDENTIALS = {
+    "connectwise": {
+        "company_id": "northgate",
+        "public_key": "pub",
+        "private_key": "priv",
+        "client_id": "cid",
+    },
+    "autotask": {"user": "api@northgate.test", "secret": "s", "integration_code": "code"},
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One call as the wire sees it: which line, and what shall become of it."""
+
+    line: str
+    day: date | None
+    amount: Decimal | None = None
+    """A new quantity, or a difference; None for a call that only looks."""
+
+
+class Psa(Protocol):
+    """One simulated PSA under attack."""
+
+    kind: str
+    app: Simulator
+    agreement_of: dict[str, str]
+    price_of: dict[str, Decimal]
+    changing: str
+    """A pattern of the paths of calls that change something."""
+    refusal: int
+    """The status of a refusal in the PSA's own words."""
+
+    def shows(self, line: str, day: date) -> Decimal:
+        """The truth: what the line holds on a day."""
+
+    def edit(self, line: str, quantity: int, day: date) -> None:
+        """Somebody types another quantity."""
+
+    def asked(self, request: httpx.Request) -> Asked | None:
+        """Which line a call is about; None for all others."""
+
+
+@dataclass(frozen=True)
+class _Account:
+    """A configured system without files and variables."""
+
+    kind: str
+    values: dict[str, Any]
+    name: str = "our_psa"
+
+    def text(self, name: str) -> str:
+        return str(self.values[name])
+
+    def number(self, name: str) -> float:
+        return float(self.values[name])
+
+    def flag(self, name: str) -> bool:
+        return bool(self.values[name])
+
+    def items(self, name: str) -> tuple[str, ...]:
+        return tuple(self.values[name])
+
+    def secret(self, name: str) -> str:
+        return str(self.values[name])
+
+
+def writer_of(psa: Psa) -> WritingClient:
+    """The system's real writing client; who makes it also replaces its transport."""
+    system: System = SYSTEMS[psa.kind]
+    values: dict[str, Any] = {"base_url": "http://127.0.0.1:1", "zone_url": "http://127.0.0.1:1"}
+    values |= CREDENTIALS[psa.kind]
+    for item in system.fields:
+        default = item.example if item.default is REQUIRED else item.default
+        values.setdefault(item.name, default)
+    if system.writer is None:
+        raise RuntimeError(f"{psa.kind} has no writer")
+    client = system.writer(_Account(psa.kind, values))
+    if client._locate is not None:
+        # The zone is asked with a client of its own, which would leave the game.
+        client._locate = None
+        client._base = httpx.URL(f"http://127.0.0.1:1{psa.app.path_prefix}")
+    return client
+
+
+def _slim(lines: int) -> World:
+    """A world with so many lines of whole units, two on each agreement; made from a cached one."""
+    full = _WORLD.setdefault(0, build_world(7, "small", AS_OF))
+    usable = [a for a in full.agreements if a.status == "Active" and a.ends_on is None]
+    agreements = [replace(a, parent_id=None) for a in usable[: (lines + 1) // 2]]
+    product = next(p for p in full.products if p.is_recurring and p.identifier != "FLAT")
+    world = replace(full, agreements=agreements, lines=[])
+    for number in range(lines):
+        # Ids that Autotask's simulator gives no odd rows to.
+        line_id = 7001 + number * 35
+        world.lines.append(
+            Line(
+                id=line_id,
+                agreement_id=agreements[number // 2].id,
+                product_id=product.id,
+                quantity=Decimal(3 + number % 4),
+                unit_price=PRICES[number % len(PRICES)],
+                effective_on=date(2026, 1, 1),
+                updated_at="2026-11-01T08:00:00Z",
+            )
+        )
+    return world
+
+
+_WORLD: dict[int, World] = {}
+
+
+class _Common:
+    """What both have: lines of a world, and agreements that can be put to sleep."""
+
+    def __init__(self, app: Simulator) -> None:
+        self.app = app
+        world = app.state.world
+        self._lines = {str(line.id): line for line in world.lines}
+        self.agreement_of = {str(line.id): str(line.agreement_id) for line in world.lines}
+        self.price_of = {str(line.id): line.unit_price for line in world.lines}
+
+    def agreement(self, line: str) -> Agreement:
+        wanted = self._lines[line].agreement_id
+        return next(each for each in self.app.state.world.agreements if each.id == wanted)
+
+    def is_blocked(self, line: str) -> bool:
+        return self.agreement(line).status != "Active"
+
+    def block(self, line: str, *, is_active: bool) -> None:
+        """Somebody puts the line's agreement to sleep, or wakes it."""
+        self.agreement(line).status = "Active" if is_active else "Inactive"
+        self.app.state.changed()
+
+
+class ConnectWisePsa(_Common):
+    """Absolute quantities that count at once."""
+
+    kind = "connectwise"
+    changing = r"/additions/\d+$"
+    refusal = 409
+    _path = re.compile(r"/additions/(\d+)$")
+
+    def __init__(self, lines: int) -> None:
+        state = ConnectWiseState(_slim(lines))
+        super().__init__(ConnectWise(state, dict(CREDENTIALS[self.kind])))
+
+    def shows(self, line: str, day: date) -> Decimal:  # noqa: ARG002 - at once is at once
+        return self._lines[line].quantity
+
+    def edit(self, line: str, quantity: int, day: date) -> None:  # noqa: ARG002
+        self._lines[line].quantity = Decimal(quantity)
+        self.app.state.changed()
+
+    def asked(self, request: httpx.Request) -> Asked | None:
+        found = self._path.search(request.url.path)
+        if found is None:
+            return None
+        if request.method == "GET":
+            return Asked(found[1], None)
+        return Asked(found[1], None, Decimal(str(json.loads(request.content)[0]["value"])))
+
+
+class AutotaskPsa(_Common):
+    """Differences that count from a day on."""
+
+    kind = "autotask"
+    changing = r"(?i)Adjustments$"
+    refusal = 500
+
+    def __init__(self, lines: int) -> None:
+        state = AutotaskState(_slim(lines))
+        self._app = Autotask(state, dict(CREDENTIALS[self.kind]))
+        super().__init__(self._app)
+
+    def shows(self, line: str, day: date) -> Decimal:
+        units = self._app.units_on(line, day)
+        return Decimal(-1 if units is None else units)
+
+    def edit(self, line: str, quantity: int, day: date) -> None:
+        self._app.edit_line(line, Decimal(quantity), day)
+
+    def asked(self, request: httpx.Request) -> Asked | None:
+        if request.method == "GET":
+            if "/contractserviceunits/query" not in request.url.path.lower():
+                return None
+            items = json.loads(request.url.params["search"])["filter"][0]["items"]
+            return Asked(str(items[0]["value"]), date.fromisoformat(items[1]["value"]))
+        body = json.loads(request.content)
+        day = date.fromisoformat(body["effectiveDate"])
+        return Asked(str(body["contractServiceID"]), day, Decimal(body["unitChange"]))
+
+
+PSAS: dict[str, Callable[[int], Psa]] = {
+    "connectwise": ConnectWisePsa,
+    "autotask": AutotaskPsa,
+}
+"""How to make each kind that can be written; a new kind needs its entry here."""

@@ -5,6 +5,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-in
+# Files of tests run side by side; each file stays whole, because its tests share what they made.
+PARALLEL := -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -29,11 +31,11 @@ ui: $(STAMP) ## Open the Dagster UI on this machine: your reconcile.toml, or els
 
 .PHONY: test
 test: $(STAMP) ## Run the tests, all but the slow ones
-	@$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -m "not slow" $(PARALLEL)
 
 .PHONY: test-full
 test-full: $(STAMP) ## Run every test, the slow ones too, with many more generated examples
-	@$(BIN)/pytest --hypothesis-profile=thorough
+	@$(BIN)/pytest --hypothesis-profile=thorough $(PARALLEL)
 
 .PHONY: check
 check: lint format types sql ## Check style, types and SQL; changes nothing

@@ -197,7 +197,8 @@ class Simulator:
                 quantity = as_callable(fault.value)(quantity)
         apply(quantity)
         self.writes.append(write._replace(qty_after=quantity))
-        self.state.changed()
+        # A changed line is no new line: prepared lists are stale, indexes are not.
+        self.state.cache.clear()
 
     def _carry_out(self, query: Query, faults: list[Fault]) -> Answer:
         """Answer a call; one that changes something may be dropped, delayed or badly confirmed."""

@@ -45,7 +45,7 @@ class WriteBack:
     is_whole_units: bool
     """The PSA takes whole numbers only."""
     changes_at_once: int
-    """Changes under way at once, within the PSA's documented limits."""
+    """Changes under way at once; the client keeps requests within the PSA's limits by itself."""
     settle_seconds: float
     """After an unanswered change: how long it may still be applied, by our reckoning."""
     repeat_is_harmless: bool

@@ -15,7 +15,7 @@ from reconcile_pipeline.ledger.closings import refuse_if_closed
 from reconcile_pipeline.ledger.decisions import confirmed_kinds, standing_decisions
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import ChangeState, PipelineError
-from reconcile_pipeline.reconciling.cards import Card
+from reconcile_pipeline.reconciling.cards import Card, number
 from reconcile_pipeline.systems.writing import LineRef, WriteBack
 from reconcile_pipeline.writeback.engine import Tell, Writer
 from reconcile_pipeline.writeback.lock import owner, writing_alone
@@ -129,4 +129,4 @@ async def _preview(client: ApiClient, write_back: WriteBack, change: Change) -> 
         return Preview(change, error.message, is_as_decided=False)
     if seen.cannot_change or seen.qty is None:
         return Preview(change, seen.cannot_change or "the line is gone", is_as_decided=False)
-    return Preview(change, f"{seen.qty:f}", is_as_decided=seen.qty == change.qty_from)
+    return Preview(change, number(seen.qty), is_as_decided=seen.qty == change.qty_from)

@@ -24,6 +24,7 @@ from reconcile_pipeline.ledger.changes import (
 )
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import Category, ChangeState, PipelineError
+from reconcile_pipeline.reconciling.cards import number
 from reconcile_pipeline.systems.writing import LineRef, LineSeen, WriteBack
 
 MOST_SENDS = 2
@@ -55,6 +56,7 @@ class Writer:
     """The last state of each change of this batch, by change id."""
     unread: dict[str, PipelineError] = field(default_factory=dict)
     """Changes whose line could not be read, and why."""
+    _attempts: dict[str, int] = field(default_factory=dict)
 
     async def settle(self, changes: Sequence[Change]) -> list[Change]:
         """Look up what an earlier batch left open; returns those that may be sent now."""
@@ -143,8 +145,8 @@ class Writer:
             return await self._record(change, ChangeState.VERIFIED, seen, says=says)
         if seen.qty != change.qty_from:
             says = (
-                f"decided on {change.qty_from:f} → {change.qty_to:f}, but the PSA shows"
-                f" {seen.qty:f} now; nothing was written"
+                f"decided on {number(change.qty_from)} → {number(change.qty_to)}, but the PSA shows"
+                f" {number(seen.qty)} now; nothing was written"
             )
             return await self._record(change, ChangeState.CONFLICT, seen, says=says)
         return None
@@ -172,8 +174,8 @@ class Writer:
             seen = await self._read(change)
         if seen.qty == change.qty_to:
             return await self._record(change, ChangeState.VERIFIED, seen, intent)
-        shown = "no quantity" if seen.qty is None else f"{seen.qty:f}"
-        says = f"answered with success, but the line shows {shown}, not {change.qty_to:f}"
+        shown = number(seen.qty, "no quantity")
+        says = f"answered with success, but the line shows {shown}, not {number(change.qty_to)}"
         self._pause(change, says)
         return await self._record(change, ChangeState.NEEDS_PERSON, seen, intent, says=says)
 
@@ -228,16 +230,15 @@ class Writer:
         if seen.qty == intent.qty_before and may_repeat:
             says = "not applied after the settle wait"
             return await self._record(change, ChangeState.NOT_APPLIED, seen, intent, says=says)
-        shown = "no quantity" if seen.qty is None else f"{seen.qty:f}"
         says = (
-            f"no answer, and after the wait the line shows {shown}: neither"
-            f" {change.qty_to:f} nor safe to send again"
+            f"no answer, and after the wait the line shows {number(seen.qty, 'no quantity')}:"
+            f" neither {number(change.qty_to)} nor safe to send again"
         )
         return await self._record(change, ChangeState.NEEDS_PERSON, seen, intent, says=says)
 
     async def _intend(self, change: Change, seen: LineSeen, request: str) -> Intent:
-        before = await asyncio.to_thread(last_intent, self.ledger, change.change_id)
-        attempt = 1 if before is None else before.attempt + 1
+        attempt = 1 + await self._attempts_before(change)
+        self._attempts[change.change_id] = attempt
         at = self.now()
         intent = Intent(
             intent_id=hashlib.sha256(f"{change.change_id}|{attempt}".encode()).hexdigest()[:16],
@@ -253,6 +254,14 @@ class Writer:
             record_intent, self.ledger, change, intent, request, self._stamp(change)
         )
         return intent
+
+    async def _attempts_before(self, change: Change) -> int:
+        if change.change_id in self._attempts:
+            return self._attempts[change.change_id]
+        if change.state is ChangeState.QUEUED:
+            return 0
+        before = await asyncio.to_thread(last_intent, self.ledger, change.change_id)
+        return 0 if before is None else before.attempt
 
     async def _record(
         self,

@@ -5,6 +5,7 @@ PostgreSQL that this session starts for itself. What makes sense for a file only
 """
 
 import contextlib
+import itertools
 import shutil
 import sqlite3
 import tempfile
@@ -133,7 +134,7 @@ def templates(
 def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Place]]:
     """() -> a place for a ledger where nothing is yet."""
     if request.param == "sqlite":
-        numbers = iter(range(10_000))
+        numbers = itertools.count()
         yield lambda: tmp_path / f"state-{next(numbers)}" / "ledger.db"
         return
     server: Postgres = request.getfixturevalue("postgres")
@@ -166,6 +167,33 @@ def filled(
     yield ledger
     ledger.engine.dispose()
     templates.drop(place)
+
+
+@pytest.fixture(params=DIALECTS)
+def new_ledger(
+    request: pytest.FixtureRequest, tmp_path: Path, templates: Templates
+) -> Callable[[], tuple[Ledger, Callable[[], None]]]:
+    """() -> a ledger without entries that need not outlive the machine, and how to forget it."""
+    numbers = itertools.count()
+
+    def make() -> tuple[Ledger, Callable[[], None]]:
+        target = tmp_path / f"{next(numbers)}.db"
+        place = templates.copy(request.param, target, None)
+        ledger = Ledger(place)
+        if ledger.path is not None:
+            sa.event.listen(ledger.engine, "connect", _write_carelessly)
+
+        def forget() -> None:
+            ledger.engine.dispose()
+            templates.drop(place)
+
+        return ledger, forget
+
+    return make
+
+
+def _write_carelessly(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("pragma synchronous=off")
 
 
 @pytest.fixture

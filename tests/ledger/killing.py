@@ -1,11 +1,12 @@
 """Child processes that write into a ledger and are killed, or all open one at the same moment.
 
 Executed in a process of its own, single-threaded, which forks: a child costs milliseconds, not
-an import. Reads one order as JSON from its input, and writes what became of it to its output:
-    place: the ledger; is_file: whether that is a path;
-    kills: [n, "before" | "after"] each: a child of its own records until its n-th commit;
-    together: so many children open the ledger at one moment.
-The answer to each kill is [how the child ended, the decisions that were acknowledged to it].
+an import. Reads a list of steps as JSON from its input, and writes one answer to each as JSON:
+    ["make", place, "before" | "after"]: kill a child around the commit that makes a ledger;
+        answers how it ended.
+    ["open", place, n]: n children open the ledger at one moment; answers how each ended.
+    ["kill", place, [[n, "before" | "after"], …]]: kill a child around its n-th commit, and then
+        the next; answers how each ended and which decisions were acknowledged to it.
 """
 
 import json
@@ -19,7 +20,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg  # noqa: F401 - these are imported here once, and not in every child
 import sqlalchemy as sa
+import sqlalchemy.dialects.postgresql.psycopg
+import sqlalchemy.dialects.sqlite.pysqlite
+import sqlalchemy.engine.reflection
 
 from reconcile_pipeline.ledger import store
 from reconcile_pipeline.ledger.chain import verify
@@ -53,14 +58,13 @@ def arm(number: int, when: str) -> None:
     store.commit = deadly
 
 
-def record(place: Path | str, name: str, acknowledge: int) -> None:
+def record(ledger: Ledger, name: str, count: int, acknowledge: Callable[[str], None]) -> None:
     """Decide one card after the other; tell each id only when it was acknowledged."""
-    ledger = Ledger(place)
     with ledger.reading() as connection:
         # What the one before left when it was killed.
         if verify(connection).trouble:
             raise SystemExit(BROKEN)
-    for number in range(10):
+    for number in range(count):
         decided = Decided(
             period="2026-11",
             card_id=f"{name}-{number}",
@@ -75,7 +79,7 @@ def record(place: Path | str, name: str, acknowledge: int) -> None:
             confirmed=frozenset({"large"}),
         )
         (decision_id,) = record_decisions(ledger, [decided], origin="tests").new
-        os.write(acknowledge, f"{decision_id}\n".encode())
+        acknowledge(decision_id)
 
 
 def forked(act: Callable[[], None]) -> int:
@@ -99,18 +103,41 @@ def ended(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def killed(place: Path | str, name: str, number: int, when: str) -> tuple[int, list[str]]:
+def killed(ledger: Ledger, name: str, number: int, when: str) -> tuple[int, list[str]]:
     read, write = os.pipe()
 
     def act() -> None:
         arm(number, when)
-        record(place, name, write)
+        record(ledger, name, 10, lambda decision_id: tell(write, decision_id))
 
     child = forked(act)
     os.close(write)
     with os.fdopen(read) as pipe:
         acknowledged = pipe.read().split()
     return ended(child), acknowledged
+
+
+def tell(pipe: int, decision_id: str) -> None:
+    os.write(pipe, f"{decision_id}\n".encode())
+
+
+def killed_all(place: Path | str, kills: list[tuple[int, str]]) -> list[tuple[int, list[str]]]:
+    # Its statements are compiled here once, and no connection is open when a child is made.
+    ledger, warm = Ledger(place), []
+    record(ledger, "warm", 1, warm.append)
+    ledger.engine.dispose()
+    rounds = [
+        killed(ledger, f"round-{index}", number, when) for index, (number, when) in enumerate(kills)
+    ]
+    return [(UNBROKEN, warm), *rounds]
+
+
+def killed_making(place: Path | str, when: str) -> int:
+    def act() -> None:
+        arm(1, when)
+        Ledger(place)
+
+    return ended(forked(act))
 
 
 def opened_together(place: Path | str, count: int) -> list[int]:
@@ -129,14 +156,16 @@ def opened_together(place: Path | str, count: int) -> list[int]:
 
 
 def main() -> None:
-    order: dict[str, Any] = json.load(sys.stdin)
-    place = Path(order["place"]) if order["is_file"] else order["place"]
-    kills = [
-        killed(place, f"round-{index}", number, when)
-        for index, (number, when) in enumerate(order["kills"])
+    acts: dict[str, Callable[[Path | str, Any], object]] = {
+        "make": killed_making,
+        "open": opened_together,
+        "kill": killed_all,
+    }
+    steps = json.load(sys.stdin)
+    answers = [
+        acts[act](place if "://" in place else Path(place), how) for act, place, how in steps
     ]
-    together = opened_together(place, order["together"])
-    sys.stdout.write(json.dumps({"kills": kills, "together": together}))
+    sys.stdout.write(json.dumps(answers))
 
 
 main()

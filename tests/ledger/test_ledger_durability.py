@@ -13,7 +13,7 @@ from threading import Event
 from typing import Any
 
 from reconcile_pipeline.ledger.accepted import accept_pull, accepted_pull_ids
-from reconcile_pipeline.ledger.chain import Stamp, verify
+from reconcile_pipeline.ledger.chain import GENESIS, Stamp, Verdict, verify
 from reconcile_pipeline.ledger.changes import read_changes
 from reconcile_pipeline.ledger.decisions import confirmed_kinds, read_decisions
 from reconcile_pipeline.ledger.store import Ledger
@@ -21,40 +21,35 @@ from reconcile_pipeline.ledger.store import Ledger
 Place = Path | str
 OpenLedger = Callable[[Place], Ledger]
 KILLING = Path(__file__).with_name("killing.py")
-ROUNDS = 50
 
 
-def ordered(place: Place, *, kills: list[tuple[int, str]], together: int = 0) -> dict[str, Any]:
-    order = {
-        "place": str(place),
-        "is_file": isinstance(place, Path),
-        "kills": kills,
-        "together": together,
-    }
+def answers(*steps: tuple[str, Place, Any]) -> list[Any]:
+    """What became of the steps; see killing.py."""
     done = subprocess.run(  # noqa: S603 - our own script
         [sys.executable, str(KILLING)],
-        input=json.dumps(order),
+        input=json.dumps(steps, default=str),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    found: list[Any] = json.loads(done.stdout)
+    return found
 
 
 def test_what_was_acknowledged_outlives_a_kill(place: Place, open_ledger: OpenLedger) -> None:
     """Killed at any commit, before or after it: nothing acknowledged is lost, nothing is half."""
-    kills = [(1 + index % 3, ("before", "after")[index % 2]) for index in range(ROUNDS)]
-    ends = ordered(place, kills=kills)["kills"]
-    assert [code for code, _ids in ends] == [-signal.SIGKILL] * ROUNDS
+    rounds = 50 if isinstance(place, Path) else 20
+    kills = [(1 + index % 3 % 2, ("before", "after")[index % 2]) for index in range(rounds)]
+    ((warm, *ends),) = answers(("kill", place, kills))
+    assert [code for code, _ids in ends] == [-signal.SIGKILL] * rounds
     assert [len(ids) for _code, ids in ends] == [number - 1 for number, _when in kills]
     ledger = open_ledger(place)
     with ledger.reading() as connection:
         assert verify(connection).trouble == ""
     found = {item.decision_id: item.card_id for item in read_decisions(ledger)}
-    acknowledged = {decision_id for _code, ids in ends for decision_id in ids}
+    acknowledged = {decision_id for _code, ids in [warm, *ends] for decision_id in ids}
     assert acknowledged <= set(found)
     # Only what was killed between the commit and its acknowledgement is there besides.
     unheard = {found[decision_id] for decision_id in set(found) - acknowledged}
@@ -71,13 +66,14 @@ def test_a_kill_while_a_ledger_is_made_leaves_it_to_the_next(
     new_place: Callable[[], Place], open_ledger: OpenLedger
 ) -> None:
     """A process that dies making a new ledger leaves none, or a whole one; others begin at once."""
-    for when in ("before", "after"):
-        place = new_place()
-        answer = ordered(place, kills=[(1, when)], together=4)
-        assert answer["kills"] == [[-signal.SIGKILL, []]]
-        assert answer["together"] == [0] * 4
+    places = {"before": new_place(), "after": new_place()}
+    steps: list[tuple[str, Place, Any]] = []
+    for when, place in places.items():
+        steps += [("make", place, when), ("open", place, 3)]
+    assert answers(*steps) == [-signal.SIGKILL, [0, 0, 0]] * 2
+    for place in places.values():
         with open_ledger(place).reading() as connection:
-            assert verify(connection).entries == 0
+            assert verify(connection) == Verdict(0, GENESIS)
 
 
 def test_a_backup_while_somebody_writes_is_whole(

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from reconcile_pipeline.ledger.chain import links
 from reconcile_pipeline.ledger.mappings import (
     Mapping,
     as_rows,
@@ -19,35 +22,57 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("kind", "story", "in_force"),
+    ("kind", "stories"),
     [
-        ("account", ["1"], ["1"]),
-        ("account", ["1", "2"], ["2"]),
-        ("account", ["1", None], [None]),
-        ("account", [None, "1"], ["1"]),
-        ("service", ["1", "2"], ["1", "2"]),
-        ("service", ["2", "1", "2"], ["1", "2"]),
-        ("service", ["1", "2", None], [None]),
-        ("service", ["1", None, "2"], ["2"]),
-        ("service", [None, None], [None]),
+        (
+            "account",
+            [(["1"], ["1"]), (["1", "2"], ["2"]), (["1", None], [None]), ([None, "1"], ["1"])],
+        ),
+        (
+            "service",
+            [
+                (["1", "2"], ["1", "2"]),
+                (["2", "1", "2"], ["1", "2"]),
+                (["1", "2", None], [None]),
+                (["1", None, "2"], ["2"]),
+                ([None, None], [None]),
+            ],
+        ),
     ],
 )
 def test_the_newest_word_counts(
-    ledger: Ledger, entry: Entry, kind: str, story: list[str | None], in_force: list[str | None]
+    ledger: Ledger, entry: Entry, kind: str, stories: list[tuple[list[str | None], list[str]]]
 ) -> None:
     """An account follows its newest entry, a service each of its links; exclusions end links."""
-    for hour, target in enumerate(story):
-        assert record_mappings(ledger, [entry(kind, target, hour)]) == 1
-    assert [found.target_id for found in mappings_in_force(ledger)] == in_force
+    for number, (story, _in_force) in enumerate(stories):
+        for hour, target in enumerate(story):
+            assert record_mappings(ledger, [entry(kind, target, hour, item_id=f"{number}")]) == 1
+    found: dict[int, list[str | None]] = {}
+    for mapping in mappings_in_force(ledger):
+        found.setdefault(int(mapping.item_id), []).append(mapping.target_id)
+    assert found == {number: in_force for number, (_story, in_force) in enumerate(stories)}
 
 
-def test_an_entry_comes_back_as_it_was(ledger: Ledger, entry: Entry) -> None:
+def test_an_entry_comes_back_as_it_was(
+    ledger: Ledger, place: Path | str, open_ledger: Callable[[Path | str], Ledger], entry: Entry
+) -> None:
     """Multiplier, leg, reason and instant survive the ledger exactly."""
     written = entry(
         "service", "1", leg="invoiced", multiplier=Decimal("0.1"), reason="half „price“"
     )
     record_mappings(ledger, [written])
-    assert mappings_in_force(Ledger(ledger.path)) == [written]
+    assert mappings_in_force(open_ledger(place)) == [written]
+
+
+def test_a_mapping_is_sealed_with_its_door(ledger: Ledger, entry: Entry) -> None:
+    """The chain says who mapped, when, and through which door it came."""
+    record_mappings(ledger, [entry("account", "1", 1)])
+    record_mappings(ledger, [entry("account", "2", decided_by="dana")], origin="review app")
+    with ledger.reading() as connection:
+        first, second = links(connection)
+    assert (first["recorded_by"], first["recorded_from"]) == ("mappings.csv", "rule")
+    assert first["recorded_at"] == "2026-11-22T13:00:00+00:00"
+    assert (second["recorded_by"], second["recorded_from"]) == ("dana", "review app")
 
 
 def test_a_link_is_replaced_by_its_newest_self(ledger: Ledger, entry: Entry) -> None:
@@ -74,16 +99,17 @@ def test_items_of_other_kinds_and_systems_are_others(ledger: Ledger, entry: Entr
     ]
 
 
-@pytest.mark.parametrize(
-    ("hours", "target"), [(-1, None), (0, None), (0.01, "1"), (1, "1"), (1.01, "2"), (9, "2")]
-)
-def test_the_past_stays_as_it_was(
-    ledger: Ledger, entry: Entry, hours: float, target: str | None
-) -> None:
+def test_the_past_stays_as_it_was(ledger: Ledger, entry: Entry) -> None:
     """Before an instant only what had been said by then counts; the instant itself is too late."""
     record_mappings(ledger, [entry("account", "1", 0), entry("account", "2", 1)])
-    found = mappings_in_force(ledger, until=NOON + timedelta(hours=hours))
-    assert [each.target_id for each in found] == ([target] if target else [])
+    seen = {
+        hours: [
+            each.target_id
+            for each in mappings_in_force(ledger, until=NOON + timedelta(hours=hours))
+        ]
+        for hours in (-1, 0, 0.01, 1, 1.01, 9)
+    }
+    assert seen == {-1: [], 0: [], 0.01: ["1"], 1: ["1"], 1.01: ["2"], 9: ["2"]}
 
 
 def test_until_compares_instants_not_clocks(ledger: Ledger, entry: Entry) -> None:
@@ -94,16 +120,18 @@ def test_until_compares_instants_not_clocks(ledger: Ledger, entry: Entry) -> Non
 
 
 def test_nothing_to_say_writes_nothing(ledger: Ledger) -> None:
-    """An empty batch is no transaction and no entry."""
-    assert record_mappings(ledger, []) == 0
+    """An empty batch is no entry, and waits for nobody's turn."""
+    with ledger.writing():
+        assert record_mappings(ledger, []) == 0
     assert mappings_in_force(ledger) == []
 
 
 def test_one_bad_entry_keeps_the_whole_batch_out(ledger: Ledger, entry: Entry) -> None:
     """Entries are appended together or not at all."""
-    with pytest.raises(Exception, match="NOT NULL"):
+    with pytest.raises(sa.exc.IntegrityError):
         record_mappings(ledger, [entry("account", "1"), entry("account", "2", item_name=None)])
     assert mappings_in_force(ledger) == []
+    assert record_mappings(ledger, [entry("account", "1")]) == 1
 
 
 @pytest.mark.parametrize(

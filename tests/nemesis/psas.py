@@ -55,6 +55,8 @@ class Psa(Protocol):
     price_of: dict[str, Decimal]
     changing: str
     """A pattern of the paths of calls that change something."""
+    verb: str
+    is_delta: bool
     refusal: int
     """The status of a refusal in the PSA's own words."""
 
@@ -63,6 +65,12 @@ class Psa(Protocol):
 
     def edit(self, line: str, quantity: int, day: date) -> None:
         """Somebody types another quantity."""
+
+    def is_blocked(self, line: str) -> bool:
+        """Whether the PSA itself would not invoice the line any more."""
+
+    def block(self, line: str, *, is_active: bool) -> None:
+        """Somebody puts the line's agreement to sleep, or wakes it."""
 
     def asked(self, request: httpx.Request) -> Asked | None:
         """Which line a call is about; None for all others."""
@@ -165,6 +173,8 @@ class ConnectWisePsa(_Common):
 
     kind = "connectwise"
     changing = r"/additions/\d+$"
+    verb = "PATCH"
+    is_delta = False
     refusal = 409
     _path = re.compile(r"/additions/(\d+)$")
 
@@ -193,6 +203,8 @@ class AutotaskPsa(_Common):
 
     kind = "autotask"
     changing = r"(?i)Adjustments$"
+    verb = "POST"
+    is_delta = True
     refusal = 500
 
     def __init__(self, lines: int) -> None:

@@ -87,8 +87,8 @@ WRITE_BACK = WriteBack(
     style="absolute",
     takes_effect="at_once",
     is_whole_units=False,
-    # No limit is published; the same four that reading gets along with.
-    changes_at_once=4,
+    # Two more than the requests that may be under way: those stay busy while others are recorded.
+    changes_at_once=6,
     settle_seconds=90.0,
     repeat_is_harmless=True,
     undo_days_later=0,

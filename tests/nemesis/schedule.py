@@ -1,0 +1,380 @@
+"""Plays a random schedule: people, the PSA, write-backs, faults and crashes, in seeded order.
+
+`run_schedule` is the game; everything random in it comes from the seed, so a failure is played
+again by its number. What is right or wrong is the oracle's to say.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from nemesis.book import Book
+from nemesis.clockwork import Crash, JumpingLoop, Reaper, reaping
+from nemesis.mischief import plan_faults
+from nemesis.office import Office, Service
+from nemesis.oracle import Oracle, usual_day
+from nemesis.psas import PSAS, writer_of
+from nemesis.watch import Rules, Sent
+from nemesis.wire import Meanwhile, Wire
+
+from reconcile_pipeline.http import WritingClient
+from reconcile_pipeline.ledger.chain import verify
+from reconcile_pipeline.ledger.changes import take_lease
+from reconcile_pipeline.ledger.closings import refuse_if_closed
+from reconcile_pipeline.model import PipelineError
+from reconcile_pipeline.reconciling.limits import Limits
+from reconcile_pipeline.review import decide as door
+from reconcile_pipeline.systems.writing import LineRef
+from reconcile_pipeline.writeback.batch import Batch, Report, apply_batch
+from reconcile_pipeline.writeback.plan import Gate
+
+STEPS_PER_LEDGER = 300
+"""Then a fresh ledger and a fresh PSA: reading a ledger costs time with every entry in it."""
+STEPS_AT_REST = 100
+TAIL = 30
+EVIDENCE_HOURS = 24.0
+LIMITS = Limits(
+    large_units=Decimal(4), large_money=Decimal(300), four_eyes_above=Decimal(450)
+)
+
+
+@dataclass
+class Figures:
+    """What was played, summed up."""
+
+    seed: int
+    kind: str
+    steps: int = 0
+    ledgers: int = 0
+    seconds: float = 0.0
+    count: Counter[str] = field(default_factory=Counter)
+
+
+class NemesisError(AssertionError):
+    """A promise was broken; the message holds seed, step and what led to it."""
+
+
+def run_schedule(seed: int, steps: int, psa_kind: str) -> Figures:
+    """Play so many steps of the schedule with this number; raises `NemesisError`."""
+    figures = Figures(seed, psa_kind)
+    began = time.perf_counter()
+    dice = Random(f"{seed}/{psa_kind}")  # noqa: S311 - a schedule has to be repeatable
+    while figures.steps < steps:
+        with TemporaryDirectory(dir="/dev/shm") as folder:  # noqa: S108 - memory, not disk
+            game = Game(Path(folder), dice, figures)
+            try:
+                game.play(min(STEPS_PER_LEDGER, steps - figures.steps))
+            finally:
+                game.close()
+                figures.count += game.oracle.count + game.count
+                figures.ledgers += 1
+                figures.seconds = time.perf_counter() - began
+    return figures
+
+
+class Game:
+    """One ledger and one PSA, from the first step to rest."""
+
+    def __init__(self, folder: Path, dice: Random, figures: Figures) -> None:
+        self.dice, self.figures = dice, figures
+        self.loop = JumpingLoop()
+        self.count: Counter[str] = Counter()
+        self.tail: deque[str] = deque(maxlen=TAIL)
+        psa = PSAS[figures.kind](8)
+        lines = [*psa.agreement_of]
+        services = [Service(f"S{n}", (line,)) for n, line in enumerate(lines[:4])]
+        services += [Service("S4", tuple(lines[4:6])), Service("S5", tuple(lines[6:8]))]
+        # The ledger makes its file first: the book only reads.
+        office = partial(Office, psa=psa, loop=self.loop, dice=dice, services=services)
+        path = folder / "ledger.db"
+        self.office = office(oracle=None, path=path, note=self.note)  # type: ignore[arg-type]
+        write_back = self.office.system.write_back
+        if write_back is None:
+            raise RuntimeError(f"{psa.kind} can't be written")
+        self.write_back = write_back
+        rules = Rules(
+            is_delta=psa.is_delta,
+            settle_seconds=write_back.settle_seconds,
+            evidence_hours=EVIDENCE_HOURS,
+            large_units=LIMITS.large_units,
+            large_percent=LIMITS.large_percent,
+            large_money=LIMITS.large_money,
+            four_eyes_above=LIMITS.four_eyes_above,
+        )
+        self.oracle = Oracle(Book(path), rules, psa.shows, self.loop.now)
+        self.oracle.begin()
+        self.office.oracle = self.oracle
+        self.wire = Wire(psa, self.oracle, self.loop, dice)
+        self.reaper: Reaper = self.wire.reaper
+
+    def close(self) -> None:
+        self.oracle.book.close()
+        self.office.ledger.engine.dispose()
+        self.loop.close()
+
+    def note(self, text: str) -> None:
+        self.tail.append(f"{self.figures.steps:>6} {self.loop.now():%d %H:%M:%S} {text}")
+
+    # The schedule
+
+    def play(self, steps: int) -> None:
+        weights = self._weights()
+        acts, chances = [*weights], [*weights.values()]
+        with self._patched():
+            self.office.pull(self.office.period)
+            for number in range(steps):
+                self.figures.steps += 1
+                self.loop.pass_time(self.dice.random() * 60)
+                is_rest = number % STEPS_AT_REST == STEPS_AT_REST - 1
+                self.step(self.rest if is_rest else self.dice.choices(acts, chances)[0])
+            self.step(self.rest)
+
+    def step(self, act: Callable[[], None]) -> None:
+        """One step; a refusal is an answer, a crash is followed by a new process."""
+        self.oracle.acting = None
+        try:
+            act()
+        except PipelineError as error:
+            self.count["refusals"] += 1
+            self.note(f"  refused: {error.message[:160]}")
+        except Crash:
+            self.count["crashes"] += 1
+            self.note("  CRASH")
+            self.office.restart()
+        finally:
+            self.wire.quiet()
+        if self.oracle.violations:
+            raise NemesisError(self._told())
+
+    def _told(self) -> str:
+        figures = self.figures
+        return "\n".join(
+            [
+                *self.oracle.violations[:5],
+                f"RECONCILE_SEED={figures.seed}, {figures.kind}, step {figures.steps};"
+                f" the last {len(self.tail)} things that happened:",
+                *self.tail,
+            ]
+        )
+
+    def _weights(self) -> dict[Callable[[], None], float]:
+        office = self.office
+        return {
+            office.vendor_counts: 14,
+            office.somebody_edits: 5,
+            office.somebody_blocks: 0.8,
+            office.pull: 16,
+            office.decide_one: 22,
+            office.decide_many: 2,
+            office.decide_on_old_numbers: 3,
+            office.say_again: 3,
+            office.contradict: 2,
+            office.confirm: 8,
+            office.undo: 4,
+            office.settle: 4,
+            office.prove: 4,
+            office.time_passes: 4,
+            office.close_month: 1.5,
+            office.reopen_month: 0.7,
+            office.next_month: 0.4,
+            self.clean_batch: 3,
+            self.faulty_batch: 6,
+            self.batch_among_people: 4,
+            self.deadly_batch: 4,
+            self.deadly_act: 3,
+        }
+
+    # Write-backs
+
+    def batch(self, period: str = "") -> Report:
+        """What the write-back job does, with the real client over the game's wire."""
+        office = self.office
+        period = period or office.some_period()
+        with office.ledger.reading() as connection:
+            refuse_if_closed(connection, period)
+        self.note(f"write-back of {period}")
+        self.count["batches"] += 1
+        self.oracle.batch_begins()
+        work = apply_batch(self._batch_of(period), self._client(), self.write_back)
+        report = self.loop.play(work)
+        why = f"; stopped: {report.stopped.message[:120]}" if report.stopped else ""
+        ended = {change[:6]: str(state) for change, state in report.ended.items()}
+        self.note(f"  ended {ended}{why}")
+        self.oracle.book.sync()
+        for change, state in report.ended.items():
+            told = self.oracle.book.changes[change].state
+            self.oracle.demand(told == str(state), f"{change}: reported {state}, recorded {told}")
+        return report
+
+    def clean_batch(self) -> None:
+        """Undisturbed; what it finished, the next one leaves alone (I8)."""
+        period = self.office.some_period()
+        before = len(self.oracle.all_sent)
+        report = self.batch(period)
+        if report.stopped or self.oracle.is_something_late:
+            return
+        first = {change: self.oracle.book.changes[change].line for change in report.ended}
+        first |= _lines_of(self.oracle.all_sent[before:])
+        before = len(self.oracle.all_sent)
+        self.batch(period)
+        for sent in self.oracle.all_sent[before:]:
+            change = sent.planned.change if sent.planned else ""
+            # Of two changes of one line the second waits for the next batch.
+            is_its_turn = change not in first and sent.line in first.values()
+            self.oracle.demand(is_its_turn, f"I8 {change}: the second batch wrote it")
+
+    def faulty_batch(self) -> None:
+        self._plan_faults()
+        self.batch()
+
+    def batch_among_people(self) -> None:
+        """While it runs, others edit, decide, undo, settle, and start another one."""
+        for number in self.dice.sample(range(1, 12), self.dice.randrange(1, 4)):
+            self.wire.meanwhile[self.wire.calls + number] = self._some_person()
+        if self.dice.random() < 0.3:  # noqa: PLR2004
+            self._plan_faults()
+        self.batch()
+
+    def deadly_batch(self) -> None:
+        if self.dice.random() < 0.5:  # noqa: PLR2004
+            self._plan_faults()
+        when = self.dice.choice(["before", "after"])
+        number = self.dice.choice([1, 2, 2, 3, 3, 3, 4, 4, 5, 6, 8])
+        self.note(f"to die {when} commit {number}")
+        with self.reaper.deadly(number, when):
+            self.batch()
+
+    def deadly_act(self) -> None:
+        """Somebody's click is lost in a crash; as a rule they click again."""
+        office = self.office
+        acts = [office.decide_one, office.decide_many, office.undo, office.settle, office.prove]
+        act = self.dice.choice(acts)
+        when = self.dice.choice(["before", "after"])
+        self.note(f"to die {when} the commit")
+        try:
+            with self.reaper.deadly(1, when):
+                act()
+        except Crash:
+            self.count["crashes"] += 1
+            self.note("  CRASH")
+            office.restart()
+            self.oracle.acting = None
+            if office.said and act in (office.decide_one, office.decide_many):
+                period, wanted = office.said[-1]
+                office._ask(period, [wanted])
+
+    def rest(self) -> None:
+        """Faults end, what is late arrives, two batches run: then everything must be settled."""
+        self.note("rest")
+        self.loop.pass_time(3600)
+        while self.office.psa.app._late:
+            self._nudge()
+        self.oracle.nothing_is_late_any_more()
+        for period in [*self.office.boards]:
+            if not self.oracle.book.is_closed(period):
+                self.batch(period)
+                self.batch(period)
+        self.oracle.judge_at_rest([*self.office.psa.agreement_of])
+        with self.office.ledger.reading() as connection:
+            verdict = verify(connection)
+        self.oracle.demand(not verdict.trouble, f"I6 {verdict.trouble}")
+
+    # How it is done
+
+    def _batch_of(self, period: str) -> Batch:
+        def cards() -> dict[str, door.Card]:
+            return {name: behind.card for name, behind in self.office.boards.get(period, {}).items()}
+
+        def gate(now: datetime) -> Gate:
+            return Gate(LIMITS, self.write_back, EVIDENCE_HOURS, now)
+
+        return Batch(self.office.ledger, period, cards, gate, self.loop.now, "nemesis")
+
+    def _client(self) -> WritingClient:
+        client = writer_of(self.office.psa)
+        client._transport = self.wire
+        client._random = self.dice.random
+        client._now = self.loop.now
+        return client
+
+    def _nudge(self) -> None:
+        """Any call makes the simulator apply what is late."""
+
+        async def ask() -> None:
+            client = self._client()
+            line = next(iter(self.office.psa.agreement_of))
+            async with client:
+                ref = LineRef(self.office.psa.agreement_of[line], line)
+                await self.write_back.read(client, ref, usual_day(self.office.period))
+
+        self.loop.play(ask())
+
+    def _some_person(self) -> Meanwhile:
+        office = self.office
+        act = self.dice.choice(
+            [
+                office.somebody_edits,
+                office.somebody_edits,
+                office.undo,
+                office.settle,
+                office.confirm,
+                office.decide_one,
+                office.close_month,
+                self._rival_batch,
+                self._rival_lease,
+            ]
+        )
+
+        async def acting() -> None:
+            acting_before = self.oracle.acting
+            self.note("  meanwhile:")
+            try:
+                result = act()
+                if result is not None:
+                    await result
+            except PipelineError as error:
+                self.count["refusals"] += 1
+                self.note(f"    refused: {error.message[:120]}")
+            finally:
+                self.oracle.acting = acting_before
+
+        return acting
+
+    async def _rival_batch(self) -> None:
+        """Another write-back of the same ledger must not even begin."""
+        office = self.office
+        before = self.wire.calls
+        try:
+            await apply_batch(self._batch_of(office.period), self._client(), self.write_back)
+        finally:
+            self.oracle.demand(self.wire.calls == before, "two write-backs run at once")
+
+    async def _rival_lease(self) -> None:
+        """Whoever takes over without asking: the batch under way may announce nothing any more."""
+        take_lease(self.office.ledger, "another host", self.office.stamp())
+        self.note("    another writer takes over")
+
+    def _plan_faults(self) -> None:
+        settle = self.write_back.settle_seconds
+        plan_faults(self.dice, self.wire, self.office.period, settle, self.note)
+
+    @contextmanager
+    def _patched(self) -> Iterator[None]:
+        real = door.read_board
+        door.read_board = lambda _connection, period: self.office.boards.get(period, {})
+        with ExitStack() as stack:
+            stack.callback(setattr, door, "read_board", real)
+            self.reaper = self.wire.reaper = stack.enter_context(reaping(self.oracle.committed))
+            yield
+
+
+def _lines_of(sent: list[Sent]) -> dict[str, str]:
+    return {each.planned.change: each.line for each in sent if each.planned is not None}

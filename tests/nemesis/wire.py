@@ -11,8 +11,9 @@ from random import Random
 
 import httpx
 from nemesis.clockwork import JumpingLoop, Reaper
-from nemesis.oracle import Oracle, Sent
+from nemesis.oracle import Oracle
 from nemesis.psas import Asked, Psa
+from nemesis.watch import Sent
 
 from reconcile_pipeline.simulators.faults import Fault
 from reconcile_pipeline.simulators.server import Write

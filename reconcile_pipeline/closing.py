@@ -38,6 +38,8 @@ class Closed:
     head: str
     """The ledger's newest hash after the closing: who cuts the end off later is found out."""
     report: Path
+    left_open: int
+    """Cards nobody decided."""
 
 
 def close_month(
@@ -68,7 +70,8 @@ def close_month(
     with site.ledger.reading() as ledger:
         head = head_hash(ledger)
     report = write_report(connection, site, closing, head)
-    return Closed(closing, head, report)
+    left_open = int(ask(connection, "review_numbers", period)[0][0])
+    return Closed(closing, head, report, left_open)
 
 
 def check_frozen(connection: Connection, site: Site, period: str) -> None:

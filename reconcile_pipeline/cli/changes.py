@@ -15,7 +15,7 @@ from reconcile_pipeline.reconciling.limits import Limits, confirmations_needed
 from reconcile_pipeline.reconciling.line_changes import Split
 from reconcile_pipeline.review.decide import Door
 from reconcile_pipeline.writeback.batch import Report
-from reconcile_pipeline.writeback.plan import Plan
+from reconcile_pipeline.writeback.plan import WAITING, Plan
 
 MOST_SHOWN = 200
 
@@ -115,9 +115,14 @@ def print_states(console: Console, changes: Iterable[Change]) -> None:
     table.add_column("state")
     table.add_column("decision", no_wrap=True)
     for change in changes:
-        state = "withdrawn" if change.is_withdrawn else str(change.state)
-        _add(table, change, state, change.decision_id)
+        _add(table, change, _state(change), change.decision_id)
     console.print(table)
+
+
+def _state(change: Change) -> str:
+    if not change.is_withdrawn:
+        return str(change.state)
+    return "taken back" if change.state in WAITING else f"{change.state}, taken back"
 
 
 def _table(title: str) -> Table:

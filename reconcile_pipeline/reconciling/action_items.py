@@ -102,6 +102,26 @@ def action_items(
     return [*items, *_rest(decided, card, changes, effective_on)]
 
 
+def undo_items(
+    decided: Decided,
+    card: Card,
+    changes: Sequence[Planned],
+    *,
+    can_write: bool = True,
+    psa_title: str = "the PSA",
+) -> list[dict[str, Any]]:
+    """Rows for the changes that take a withdrawn decision's back; arguments as above.
+
+    The decision asks for nothing any more, but what it left in the PSA has still to be undone.
+    """
+    by_hand_in = psa_title if not can_write else ""
+    return [
+        _line_to_change(decided, card, change, by_hand_in)
+        for change in changes
+        if change.undoes is not None
+    ]
+
+
 def _rest(
     decided: Decided, card: Card, changes: Sequence[Planned], effective_on: date
 ) -> list[dict[str, Any]]:

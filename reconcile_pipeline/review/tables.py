@@ -20,7 +20,7 @@ from reconcile_pipeline.ledger.decisions import (
 from reconcile_pipeline.ledger.mappings import mapping_history
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.periods import first_day
-from reconcile_pipeline.reconciling.action_items import action_items
+from reconcile_pipeline.reconciling.action_items import action_items, undo_items
 from reconcile_pipeline.reconciling.board import Progress, standing_of
 from reconcile_pipeline.reconciling.cards import Card
 from reconcile_pipeline.reconciling.limits import Limits
@@ -129,19 +129,23 @@ def _items(
     for item in said:
         if item.period == door.period:
             latest[item.card_id] = item
+    for_psa: dict[str, Any] = {
+        "can_write": door.write_back is not None,
+        "psa_title": door.psa_title,
+    }
     rows: list[Row] = []
     for item in latest.values():
         behind = board.get(item.card_id)
         if behind is not None:
             own = by_decision.get(item.decision_id, [])
-            rows += action_items(
-                item,
-                behind.card,
-                own,
-                effective_on=item.effective_on or door.usual_day,
-                can_write=door.write_back is not None,
-                psa_title=door.psa_title,
-            )
+            day = item.effective_on or door.usual_day
+            rows += action_items(item, behind.card, own, effective_on=day, **for_psa)
+    gone = withdrawn_ids(door.ledger)
+    for item in read_decisions(door.ledger, door.period):
+        behind = board.get(item.card_id)
+        if behind is not None and item.decision_id in gone:
+            own = by_decision.get(item.decision_id, [])
+            rows += undo_items(item, behind.card, own, **for_psa)
     return rows
 
 

@@ -53,11 +53,32 @@ Connection = duckdb.DuckDBPyConnection
 
 
 def create_tables(connection: Connection) -> None:
-    """Make every schema and table that is missing, comments included."""
+    """Make every schema and table that is missing, comments included.
+
+    Raises:
+        PipelineError: `input`, when another release made the tables that are there.
+    """
+    _refuse_other_tables(connection)
     # One transaction: three hundred statements would otherwise wait for the disk one by one.
     with _transaction(connection):
         for statement in create_statements():
             connection.execute(statement)
+
+
+def _refuse_other_tables(connection: Connection) -> None:
+    found: dict[str, set[str]] = {}
+    for schema, table, column in connection.execute(
+        "select table_schema, table_name, column_name from information_schema.columns"
+    ).fetchall():
+        found.setdefault(f"{schema}.{table}", set()).add(column)
+    for name, table in TABLES.items():
+        if name in found and found[name] != set(table.column_names):
+            raise PipelineError(
+                f"The warehouse was made by another release: {name} has other columns.",
+                next_step="Run `reconcile rebuild`: it makes all tables anew from landing and"
+                " ledger.",
+                category=Category.INPUT,
+            )
 
 
 def build_core(

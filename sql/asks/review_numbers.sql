@@ -1,4 +1,23 @@
 -- What waits, what was applied, what was refused, and money, in one row. Parameter: $period.
+-- The money is that of the currency with the most cards: amounts in two currencies have no sum.
+
+with main_currency as (
+    select history.currency
+    from recon.history as history
+    where history.period = $period
+    group by history.currency
+    order by count(*) desc, history.currency
+    limit 1
+),
+
+money as (
+    select
+        coalesce(sum(history.amount_recovered), 0) as recovered,
+        coalesce(sum(history.amount_relieved), 0) as relieved
+    from recon.history as history
+    inner join main_currency on history.currency is not distinct from main_currency.currency
+    where history.period = $period
+)
 
 select
     (
@@ -24,13 +43,6 @@ select
         from review.write_backs
         where period = $period and state in ('conflict', 'rejected', 'needs_person', 'disproved')
     ) as changes_refused,
-    (
-        select coalesce(sum(amount_recovered), 0)
-        from recon.history
-        where period = $period
-    ) as amount_recovered,
-    (
-        select coalesce(sum(amount_relieved), 0)
-        from recon.history
-        where period = $period
-    ) as amount_relieved
+    money.recovered as amount_recovered,
+    money.relieved as amount_relieved
+from money

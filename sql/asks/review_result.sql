@@ -31,7 +31,11 @@ select
     concat('for a person: ', action_items.action) as what,
     count(*) as records
 from review.action_items as action_items
-where action_items.period = $period and action_items.action <> 'change_line'
+where
+    action_items.period = $period
+    and action_items.action <> 'change_line'
+    -- What somebody has done, or given up, waits for nobody.
+    and coalesce(action_items.state, '') not in ('verified', 'proved', 'done_by_hand', 'dropped')
 group by action_items.action
 
 order by what

@@ -1,15 +1,25 @@
 -- Grain: one row per card of the month. Key: card_id.
 -- Inputs: recon.cards, review.card_status, review.write_backs. Parameter: $period.
 -- Money counts once it was read back from the PSA; a change that was undone cancels itself out.
+-- A line in another currency than its card's adds its units, not its money: see money_recovered.
 
 with written as (
     select
         decisions.card_id,
         sum(write_backs.qty_to - write_backs.qty_from) as qty_written,
-        sum(case when write_backs.amount > 0 then write_backs.amount else 0 end) as amount_up,
-        sum(case when write_backs.amount < 0 then -write_backs.amount else 0 end) as amount_down
+        sum(case
+            when write_backs.amount > 0 and write_backs.currency is not distinct from cards.currency
+                then write_backs.amount
+            else 0
+        end) as amount_up,
+        sum(case
+            when write_backs.amount < 0 and write_backs.currency is not distinct from cards.currency
+                then -write_backs.amount
+            else 0
+        end) as amount_down
     from review.write_backs as write_backs
     inner join review.decisions as decisions on write_backs.decision_id = decisions.decision_id
+    inner join recon.cards as cards on decisions.card_id = cards.card_id
     where
         write_backs.period = $period
         and write_backs.state in ('verified', 'proved')

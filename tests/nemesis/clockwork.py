@@ -68,8 +68,8 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         try:
             return self.run_until_complete(work)
         except BaseExceptionGroup as group:
-            _others, crashes = group.split(lambda error: not isinstance(error, Crash))
-            if crashes is None or _others is not None:
+            crashes, others = group.split(Crash)
+            if crashes is None or others is not None:
                 raise
             raise Crash from None
 

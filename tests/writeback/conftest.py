@@ -9,8 +9,10 @@ import asyncio
 import itertools
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -442,22 +444,34 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asked = set(metafunc.fixturenames)
     if "broken" in asked:
         ways = [(kind, how) for kind in WRITABLE for how in PLAYS[kind].breaks]
-        metafunc.parametrize(("kind", "broken"), ways, scope="session")
+        metafunc.parametrize(("kind", "broken"), ways)
     elif "refusal" in asked:
         ways = [(kind, status) for kind in WRITABLE for status in PLAYS[kind].refusals]
-        metafunc.parametrize(("kind", "refusal"), ways, scope="session")
+        metafunc.parametrize(("kind", "refusal"), ways)
     elif "kind" in asked:
-        metafunc.parametrize("kind", WRITABLE, scope="session")
+        metafunc.parametrize("kind", WRITABLE)
 
 
 @pytest.fixture(scope="session")
-def served(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    psa: Any = kind
-    world = make_world()
-    with running(world, psa=psa) as simulation:
-        config = tmp_path_factory.mktemp(kind) / "reconcile.toml"
-        simulation.write_config(config)
-        yield Served(simulation, load_settings(config).psa)
+def all_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Served]]:
+    """Every PSA, up until all tests are over."""
+    with ExitStack() as stack:
+        found = {}
+        for kind in WRITABLE:
+            psa: Any = kind
+            simulation = stack.enter_context(running(make_world(), psa=psa))
+            config = tmp_path_factory.mktemp(kind) / "reconcile.toml"
+            simulation.write_config(config)
+            found[kind] = Served(simulation, load_settings(config).psa)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once: a copy is quicker than making one."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.db"
+    Ledger(path).engine.dispose()
+    return path
 
 
 @pytest.fixture
@@ -472,12 +486,19 @@ def fast_folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def bench(kind: str, served: Served, fast_folder: Path, pauses: list[float]) -> Iterator[Bench]:
+def bench(
+    kind: str,
+    all_served: dict[str, Served],
+    fast_folder: Path,
+    empty_ledger: Path,
+    pauses: list[float],
+) -> Iterator[Bench]:
+    served = all_served[kind]
     server = served.simulation.systems[kind]
     server.log.clear()
     server.targets.clear()
     server.app.writes.clear()
-    ledger = Ledger(fast_folder / "ledger.db")
+    ledger = Ledger(Path(shutil.copy(empty_ledger, fast_folder)))
     bench = Bench(kind, served, ledger)
     yield bench
     server.faults.clear()

@@ -157,9 +157,14 @@ def run_and_report(settings: Settings, period: str) -> None:
 
 def pullable(settings: Settings, period: str | None) -> str:
     """The period to pull for; a closed or future one is refused."""
+    from reconcile_pipeline.building import site_of  # noqa: PLC0415 - DuckDB
+    from reconcile_pipeline.ledger.closings import refuse_if_closed  # noqa: PLC0415
+
     now = datetime.now(UTC)
     month = period or open_period(now, settings.timezone)
     check_pullable(month, now, settings.timezone, settings.grace_days)
+    with site_of(settings).ledger.reading() as connection:
+        refuse_if_closed(connection, month)
     return month
 
 

@@ -98,6 +98,8 @@ def close(
     with open_for_reading(site.state.published) as connection:
         closed = close_month(connection, site, month, reason=reason, stamp=own_stamp(by))
     refresh_review(site, month)
+    if closed.left_open:
+        console.print(f"{closed.left_open} cards were left without a decision.")
     console.print(f"{month} is closed. Report: {closed.report}")
     console.print(f"Head of the ledger: {closed.head}")
 

@@ -80,11 +80,15 @@ def build_review_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
 
 
 def review_numbers(connection: duckdb.DuckDBPyConnection, period: str) -> dict[str, float]:
-    """How much waits, how much was applied or refused, and the money it brought: plots in time."""
+    """How much waits, how much was applied or refused, and the money it brought: plots in time.
+
+    Money stands apart for each currency: it is never summed across them.
+    """
     row = ask(connection, "review_numbers", period)[0]
     names = ("decisions_waiting", "changes_waiting", "changes_applied", "changes_refused")
-    return {
-        **{name: int(value) for name, value in zip(names, row, strict=False)},
-        "amount_recovered": float(row[4]),
-        "amount_relieved": float(row[5]),
-    }
+    numbers: dict[str, float] = {name: int(value) for name, value in zip(names, row, strict=True)}
+    for currency, recovered, relieved, _changes in ask(connection, "money_recovered", period):
+        unit = currency or "unknown currency"
+        numbers[f"amount_recovered ({unit})"] = float(recovered)
+        numbers[f"amount_relieved ({unit})"] = float(relieved)
+    return numbers

@@ -104,22 +104,31 @@ def _print_top(console: Console, rows: list[tuple[Any, ...]]) -> None:
 
 
 def _print_rest(console: Console, row: tuple[Any, ...], options: str) -> None:
-    discrepancies, accounts, services, excluded, sums, conserved = row
+    cards, waiting, stuck, accounts, services, excluded, sums, conserved = row
     console.print(
         f"\n{excluded:,} records are left out, each with its reason (recon.exclusions)."
         f" Conservation: {conserved} of {sums} sums add up to the last decimal."
     )
-    console.print("\n[bold]What to do next[/bold]")
-    step = 1
+    steps = []
     if accounts or services:
-        console.print(
-            f"{step}. Map {accounts} vendor accounts and {services} vendor services that reach no"
-            " card: recon.unmapped_accounts, recon.unmapped_services."
+        steps.append(
+            f"Map {accounts} vendor accounts and {services} vendor services that reach no card:"
+            " recon.unmapped_accounts, recon.unmapped_services."
         )
-        step += 1
-    console.print(
-        f"{step}. Decide {discrepancies} cards: export them, fill in the decision column, hand"
-        " it in:\n"
-        f"   reconcile export cards.xlsx{options}\n"
-        f"   reconcile review cards.xlsx --reviewer NAME{options}"
-    )
+    if cards:
+        steps.append(
+            f"Decide {cards} cards: export them, fill in the decision column, hand it in:\n"
+            f"   reconcile export cards.xlsx{options}\n"
+            f"   reconcile review cards.xlsx --reviewer NAME{options}"
+        )
+    if stuck:
+        steps.append(f"Look at {stuck} changes that stand still: reconcile changes{options}")
+    if waiting:
+        steps.append(
+            f"Write {waiting} decided changes: reconcile dry-run{options}, then reconcile"
+            f" write-back{options}"
+        )
+    steps = steps or [f"Nothing is open: reconcile close{options}"]
+    console.print("\n[bold]What to do next[/bold]")
+    for number, step in enumerate(steps, start=1):
+        console.print(f"{number}. {step}")

@@ -1,48 +1,32 @@
--- What waits, what was applied, what was refused, and money, in one row. Parameter: $period.
--- The money is that of the currency with the most cards: amounts in two currencies have no sum.
+-- What waits, what was applied and what was refused, in one row. Parameter: $period.
 
-with main_currency as (
-    select history.currency
-    from recon.history as history
-    where history.period = $period
-    group by history.currency
-    order by count(*) desc, history.currency
-    limit 1
+with cards as (
+    select count(case when card_status.status in ('open', 'reopened') then 1 end) as decisions_waiting
+    from review.card_status as card_status
+    where card_status.period = $period
 ),
 
-money as (
+changes as (
     select
-        coalesce(sum(history.amount_recovered), 0) as recovered,
-        coalesce(sum(history.amount_relieved), 0) as relieved
-    from recon.history as history
-    inner join main_currency on history.currency is not distinct from main_currency.currency
-    where history.period = $period
+        count(case
+            when
+                not write_backs.is_withdrawn
+                and write_backs.state in ('queued', 'not_applied', 'intent', 'sent', 'unknown')
+                then 1
+        end) as changes_waiting,
+        count(case when write_backs.state in ('verified', 'proved', 'done_by_hand') then 1 end)
+            as changes_applied,
+        count(case
+            when write_backs.state in ('conflict', 'rejected', 'needs_person', 'disproved') then 1
+        end) as changes_refused
+    from review.write_backs as write_backs
+    where write_backs.period = $period
 )
 
 select
-    (
-        select count(*)
-        from review.card_status
-        where period = $period and status in ('open', 'reopened')
-    ) as decisions_waiting,
-    (
-        select count(*)
-        from review.write_backs
-        where
-            period = $period
-            and not is_withdrawn
-            and state in ('queued', 'not_applied', 'intent', 'sent', 'unknown')
-    ) as changes_waiting,
-    (
-        select count(*)
-        from review.write_backs
-        where period = $period and state in ('verified', 'proved', 'done_by_hand')
-    ) as changes_applied,
-    (
-        select count(*)
-        from review.write_backs
-        where period = $period and state in ('conflict', 'rejected', 'needs_person', 'disproved')
-    ) as changes_refused,
-    money.recovered as amount_recovered,
-    money.relieved as amount_relieved
-from money
+    cards.decisions_waiting,
+    changes.changes_waiting,
+    changes.changes_applied,
+    changes.changes_refused
+from cards
+cross join changes

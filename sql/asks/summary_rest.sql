@@ -3,9 +3,19 @@
 select
     (
         select count(*)
-        from recon.discrepancies
-        where period = $period
-    ) as discrepancies,
+        from review.card_status
+        where period = $period and status in ('open', 'reopened')
+    ) as cards_open,
+    (
+        select count(*)
+        from review.write_backs
+        where period = $period and not is_withdrawn and state in ('queued', 'not_applied')
+    ) as changes_waiting,
+    (
+        select count(*)
+        from review.write_backs
+        where period = $period and state in ('conflict', 'rejected', 'needs_person', 'disproved')
+    ) as changes_stuck,
     (
         select count(*)
         from recon.unmapped_accounts

@@ -5,18 +5,17 @@ For every PSA that can be written; the PSA's own log and what it shows in the en
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 import pytest
+from writeback_bench.bench import AFTER, BEFORE, Bench
 
 from reconcile_pipeline.model import Category, ChangeState
 
-BEFORE, AFTER = Decimal(20), Decimal(23)
 FAILED = "An unexpected error occurred."
 CLOSED = "The billing period is closed."
 
 
-def test_written_once_and_read_back(bench: Any) -> None:
+def test_written_once_and_read_back(bench: Bench) -> None:
     """An undisturbed batch writes each line once and believes only what it reads back."""
     changes = bench.decide(5)
     report = bench.write()
@@ -27,7 +26,7 @@ def test_written_once_and_read_back(bench: Any) -> None:
     assert all(bench.trail(change) == ["intent", "sent", "verified"] for change in changes)
 
 
-def test_a_second_batch_writes_nothing(bench: Any) -> None:
+def test_a_second_batch_writes_nothing(bench: Bench) -> None:
     """What was written once is not even looked at by the next batch."""
     bench.decide(2)
     bench.write()
@@ -36,7 +35,7 @@ def test_a_second_batch_writes_nothing(bench: Any) -> None:
     assert (report.ended, len(bench.server.log)) == ({}, calls)
 
 
-def test_timeout_before_it_was_applied(bench: Any) -> None:
+def test_timeout_before_it_was_applied(bench: Bench) -> None:
     """No answer and nothing applied: looked up, waited for, sent once more, verified."""
     [change] = bench.decide()
     bench.fault("drop_before")
@@ -48,7 +47,7 @@ def test_timeout_before_it_was_applied(bench: Any) -> None:
     assert bench.trail(change) == steps
 
 
-def test_lost_acknowledgement(bench: Any) -> None:
+def test_lost_acknowledgement(bench: Bench) -> None:
     """No answer but applied: looked up and verified, and never sent a second time."""
     [change] = bench.decide()
     bench.fault("ack_lost")
@@ -58,7 +57,7 @@ def test_lost_acknowledgement(bench: Any) -> None:
     assert bench.trail(change) == ["intent", "unknown", "verified"]
 
 
-def test_never_answered(bench: Any) -> None:
+def test_never_answered(bench: Bench) -> None:
     """Two sends without an answer are enough: a person has to look, and nothing was doubled."""
     [change] = bench.decide()
     bench.fault("drop_before", times=None)
@@ -69,7 +68,7 @@ def test_never_answered(bench: Any) -> None:
 
 
 @pytest.mark.parametrize("calls_later", range(10))
-def test_applied_late(bench: Any, calls_later: int) -> None:
+def test_applied_late(bench: Bench, calls_later: int) -> None:
     """Applied before, while or long after we waited, the line ends as decided and is not doubled.
 
     A PSA that sets absolute values may apply the same value a second time: that changes nothing.
@@ -89,7 +88,7 @@ def test_applied_late(bench: Any, calls_later: int) -> None:
 
 
 @pytest.mark.parametrize("looks", [1, 2])
-def test_late_but_within_the_wait(bench: Any, looks: int) -> None:
+def test_late_but_within_the_wait(bench: Bench, looks: int) -> None:
     """What is applied before the wait is over is found by the look after it, and not sent again."""
     [change] = bench.decide()
     bench.fault("late_apply", value=(looks - 1) * bench.calls_per_look)
@@ -104,7 +103,7 @@ def test_late_but_within_the_wait(bench: Any, looks: int) -> None:
     [None, lambda _wanted: Decimal(22), lambda _wanted: Decimal(100), lambda _wanted: Decimal(0)],
     ids=["not applied", "rounded", "multiplied", "cleared"],
 )
-def test_success_that_is_none(bench: Any, spoil: Callable[[Decimal], Decimal] | None) -> None:
+def test_success_that_is_none(bench: Bench, spoil: Callable[[Decimal], Decimal] | None) -> None:
     """Answered with success, but not to be read back: a person, and the batch goes no further."""
     first, second, third = bench.decide(3)
     bench.fault("not_applied" if spoil is None else "apply_differently", after=1, value=spoil)
@@ -122,7 +121,7 @@ def test_success_that_is_none(bench: Any, spoil: Callable[[Decimal], Decimal] | 
     assert (bench.sends(), bench.shows(second)) == (3, shown)
 
 
-def test_success_that_shows_late(bench: Any) -> None:
+def test_success_that_shows_late(bench: Bench) -> None:
     """Confirmed, but shown only after a while: waited for, and verified without a second send."""
     [change] = bench.decide()
     bench.fault("not_applied")
@@ -140,7 +139,7 @@ def test_success_that_shows_late(bench: Any) -> None:
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 @pytest.mark.parametrize("kind_of_failure", ["status_after", "status"])
-def test_server_failures(bench: Any, kind_of_failure: str, status: int) -> None:
+def test_server_failures(bench: Bench, kind_of_failure: str, status: int) -> None:
     """A failing server may have applied it or not: looked up, and in the end applied once."""
     [change] = bench.decide()
     bench.fault(kind_of_failure, value=status, text=FAILED)
@@ -150,7 +149,7 @@ def test_server_failures(bench: Any, kind_of_failure: str, status: int) -> None:
     assert bench.trail(change)[:2] == ["intent", "unknown"]
 
 
-def test_refused_in_words_but_applied(bench: Any) -> None:
+def test_refused_in_words_but_applied(bench: Bench) -> None:
     """A server error in the words of a refusal is not believed when the line shows the change."""
     [change] = bench.decide()
     bench.fault("status_after", value=500, text=CLOSED)
@@ -159,7 +158,7 @@ def test_refused_in_words_but_applied(bench: Any) -> None:
     assert bench.sends() == 1
 
 
-def test_refused_in_words_and_edited(bench: Any) -> None:
+def test_refused_in_words_and_edited(bench: Bench) -> None:
     """A server error after which the line shows a third quantity is a person's business."""
     [change] = bench.decide()
     bench.fault("hook", value=lambda _state: bench.edit(change, Decimal(30)))
@@ -169,7 +168,7 @@ def test_refused_in_words_and_edited(bench: Any) -> None:
     assert (bench.sends(), bench.shows(change)) == (1, Decimal(30))
 
 
-def test_refused(bench: Any, refusal: int) -> None:
+def test_refused(bench: Bench, refusal: int) -> None:
     """A refusal ends that change with the PSA's own words; the others go on."""
     changes = bench.decide(3)
     bench.fault("status", after=1, value=refusal, text=CLOSED)
@@ -184,7 +183,7 @@ def test_refused(bench: Any, refusal: int) -> None:
     assert bench.sends() == 3
 
 
-def test_nobody_answers_in_json(bench: Any) -> None:
+def test_nobody_answers_in_json(bench: Bench) -> None:
     """Success with a body that is no JSON proves nothing: looked up, never sent blindly again."""
     [change] = bench.decide()
     bench.fault("replace_body", value=lambda _body: b"<html>ok</html>")
@@ -194,7 +193,7 @@ def test_nobody_answers_in_json(bench: Any) -> None:
     assert bench.trail(change) == ["intent", "unknown", "verified"]
 
 
-def test_everything_at_once(bench: Any) -> None:
+def test_everything_at_once(bench: Bench) -> None:
     """As many changes at once as the PSA takes, with mishaps among them: each line once."""
     bench.at_once = 4
     changes = bench.decide(8)

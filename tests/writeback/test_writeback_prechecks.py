@@ -1,14 +1,14 @@
 """What is looked at before a change is sent: is it still the line and the quantity decided on?"""
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
+from writeback_bench.bench import Bench
 
 from reconcile_pipeline.model import Category, ChangeState
 
 
-def test_edited_since_it_was_decided(bench: Any) -> None:
+def test_edited_since_it_was_decided(bench: Bench) -> None:
     """The PSA shows a third quantity: conflict naming all three, no write, the others go on."""
     edited, other = bench.decide(2)
     bench.edit(edited, Decimal(21))
@@ -22,7 +22,7 @@ def test_edited_since_it_was_decided(bench: Any) -> None:
     assert (bench.shows(edited), bench.sends()) == (Decimal(21), 1)
 
 
-def test_changed_already(bench: Any) -> None:
+def test_changed_already(bench: Bench) -> None:
     """Somebody has set the decided quantity: verified without a call that changes anything."""
     [change] = bench.decide()
     bench.edit(change, Decimal(23))
@@ -31,7 +31,7 @@ def test_changed_already(bench: Any) -> None:
     assert bench.sends() == 0
 
 
-def test_edited_between_look_and_write(bench: Any) -> None:
+def test_edited_between_look_and_write(bench: Bench) -> None:
     """An edit in the very moment before our write is found by a PSA that adds differences.
 
     A PSA that sets absolute values and shows no version can't tell us: there our value stands in
@@ -50,7 +50,7 @@ def test_edited_between_look_and_write(bench: Any) -> None:
     assert len(bench.writes(edited)) == 1
 
 
-def test_must_not_be_changed_any_more(bench: Any, broken: str) -> None:
+def test_must_not_be_changed_any_more(bench: Bench, broken: str) -> None:
     """Gone, cancelled, expired or invoiced: rejected with the reason, no write; others go on."""
     broken_change, other = bench.decide(2)
     bench.break_line(broken_change, broken)
@@ -61,7 +61,7 @@ def test_must_not_be_changed_any_more(bench: Any, broken: str) -> None:
     bench.assert_written_once(other)
 
 
-def test_gone_after_it_was_sent(bench: Any) -> None:
+def test_gone_after_it_was_sent(bench: Bench) -> None:
     """A line that is deleted while nobody answered can't be judged by us: a person has to."""
     [change] = bench.decide()
     bench.fault("drop_before")
@@ -76,7 +76,7 @@ def test_gone_after_it_was_sent(bench: Any) -> None:
     assert (bench.sends(), "no quantity" in bench.says(change)) == (1, True)
 
 
-def test_whole_api_moved(bench: Any) -> None:
+def test_whole_api_moved(bench: Bench) -> None:
     """When every address is gone no change may be rejected: the batch stops, all stays queued."""
     bench.decide(3)
     bench.fault_reads("status", value=404, times=None)
@@ -89,7 +89,7 @@ def test_whole_api_moved(bench: Any) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 308])
-def test_whole_api_redirects(bench: Any, status: int) -> None:
+def test_whole_api_redirects(bench: Bench, status: int) -> None:
     """An API that has moved to another address stops the batch at its first line."""
     bench.decide(2)
     bench.fault_reads("status", value=status, times=None)
@@ -97,7 +97,7 @@ def test_whole_api_redirects(bench: Any, status: int) -> None:
     assert bench.states() == ["queued"] * 2
 
 
-def test_one_line_that_cannot_be_read(bench: Any) -> None:
+def test_one_line_that_cannot_be_read(bench: Bench) -> None:
     """An odd answer about one line leaves that line for later, says so, and goes on."""
     odd, other = bench.decide(2)
     bench.fault_reads("replace_body", value=lambda _body: b'{"quantity": NaN}')
@@ -111,7 +111,7 @@ def test_one_line_that_cannot_be_read(bench: Any) -> None:
     bench.assert_written_once(odd)
 
 
-def test_shows_no_sensible_quantity(bench: Any) -> None:
+def test_shows_no_sensible_quantity(bench: Bench) -> None:
     """A line without a readable quantity is never written."""
     odd, other = bench.decide(2)
     bench.fault_reads("replace_body", value=lambda body: body.replace(b"20", b'"x"'))

@@ -153,7 +153,7 @@ def _batch(site: Site, period: str, now: Now, origin: str) -> Batch:
     settings = site.settings
 
     def gate(at: datetime) -> Gate:
-        return Gate(settings.limits, system.write_back, settings.evidence_hours, at)
+        return Gate(settings.limits, system.write_back, settings.evidence_hours, at, period)
 
     def cards() -> dict[str, Card]:
         with open_for_reading(site.state.published) as connection:

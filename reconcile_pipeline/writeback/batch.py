@@ -61,7 +61,8 @@ class Preview:
 def plan_batch(batch: Batch) -> Plan:
     """Read the ledger and the cards, and sort what waits."""
     known = Known(
-        changes=read_changes(batch.ledger, batch.period),
+        # Of every month: an unsettled change of the last one stands in the way of its line.
+        changes=read_changes(batch.ledger),
         decisions={item.decision_id: item for item in standing_decisions(batch.ledger)},
         confirmed=confirmed_kinds(batch.ledger),
         cards=batch.read_cards(),

@@ -39,6 +39,8 @@ class Gate:
     write_back: WriteBack | None
     evidence_hours: float
     now: datetime
+    period: str = ""
+    """Only this month's changes are written; what is unsettled is looked up whatever its month."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def make_plan(known: Known, gate: Gate) -> Plan:
     blocked: list[Blocked] = []
     for change in known.changes:
         if change.state not in WAITING or change.is_withdrawn:
+            continue
+        if gate.period not in ("", change.period):
             continue
         why = _why_not(change, known, gate, by_id)
         line = (change.system, change.line_id)
@@ -128,8 +132,9 @@ def _card_moved(decided: Decided, known: Known, gate: Gate) -> tuple[str, str] |
         return f"changed since it was decided: {moved}", "Decide again on the numbers of now."
     oldest = gate.now - timedelta(hours=gate.evidence_hours)
     if card.evidence_as_of is None or card.evidence_as_of < oldest:
-        age = "unknown" if card.evidence_as_of is None else f"{card.evidence_as_of:%Y-%m-%d %H:%M}"
-        return f"its counts are too old ({age} UTC)", "Pull again: `reconcile run`."
+        at = card.evidence_as_of
+        age = "of unknown age" if at is None else f"too old ({at:%Y-%m-%d %H:%M} UTC)"
+        return f"its counts are {age}", "Pull again: `reconcile run`."
     return None
 
 

@@ -11,14 +11,17 @@ import dagster as dg
 import duckdb
 
 from reconcile_pipeline.assets.common import markdown_table, readable_failures
+from reconcile_pipeline.ledger.chain import verify
 from reconcile_pipeline.reality import (
     Verdict,
     agreements_arrive,
+    ask,
     board_is_explained,
     customers_appear,
     lines_have_quantities,
     most_are_mapped,
 )
+from reconcile_pipeline.resources.installation import Installation
 from reconcile_pipeline.resources.warehouse import Warehouse
 from reconcile_pipeline.warehouse.catalogue import TABLES
 from reconcile_pipeline.warehouse.schemas import failure_cases
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 
 SCHEMA_CHECK = "rows_match_the_schema"
 PARTITION_TAG = "dagster/partition"
+MOVES = "changes_reach_the_psa"
+HOLDS = "ledger_is_untouched"
+STUCK_HEADER = ["state", "company", "service", "line", "from", "to", "what is known", "change"]
 Question = Callable[[duckdb.DuckDBPyConnection, str], Verdict]
 
 REALITY: dict[str, tuple[str, Question]] = {
@@ -40,8 +46,8 @@ REALITY: dict[str, tuple[str, Question]] = {
 
 
 def build_checks() -> list[dg.AssetChecksDefinition]:
-    """Schema checks of every table, the reality checks, and conservation, which blocks."""
-    return [_schema_checks(), _reality_checks(), _conservation_check()]
+    """Schema checks of every table, reality, review, and conservation, which blocks."""
+    return [_schema_checks(), _reality_checks(), _review_checks(), _conservation_check()]
 
 
 def _schema_checks() -> dg.AssetChecksDefinition:
@@ -120,6 +126,52 @@ def _reality_checks() -> dg.AssetChecksDefinition:
                 )
 
     return reality_checks
+
+
+def _review_checks() -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(
+        name="review_checks",
+        can_subset=True,
+        specs=[
+            dg.AssetCheckSpec(
+                MOVES,
+                asset=["review", "write_backs"],
+                description="No line change was refused, contradicted, or stands still.",
+            ),
+            dg.AssetCheckSpec(
+                HOLDS,
+                asset=["review", "decisions"],
+                description="Every entry of the ledger seals the one before; nobody changed any.",
+            ),
+        ],
+    )
+    def review_checks(
+        context: dg.AssetCheckExecutionContext, installation: Installation, warehouse: Warehouse
+    ) -> Iterator[dg.AssetCheckResult]:
+        period, wanted = context.run.tags[PARTITION_TAG], _selected_assets(context)
+        if "review.write_backs" in wanted:
+            with readable_failures(), warehouse.get_connection() as connection:
+                rows = ask(connection, "changes_stuck", period)
+            yield dg.AssetCheckResult(
+                check_name=MOVES,
+                asset_key=["review", "write_backs"],
+                passed=not rows,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=f"{len(rows)} changes need a person: `reconcile changes`.",
+                metadata={"changes": markdown_table(STUCK_HEADER, rows)},
+            )
+        if "review.decisions" in wanted:
+            with readable_failures(), installation.site.ledger.reading() as ledger:
+                verdict = verify(ledger)
+            yield dg.AssetCheckResult(
+                check_name=HOLDS,
+                asset_key=["review", "decisions"],
+                passed=not verdict.trouble,
+                description=verdict.trouble or f"{verdict.entries:,} entries, every link holds.",
+                metadata={"entries": verdict.entries, "head_hash": verdict.head},
+            )
+
+    return review_checks
 
 
 def _selected_assets(context: dg.AssetCheckExecutionContext) -> set[str]:

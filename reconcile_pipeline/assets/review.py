@@ -22,6 +22,10 @@ from reconcile_pipeline.review.decision_files import read_decisions
 from reconcile_pipeline.warehouse.review_tables import REVIEW_TABLES
 
 DEPS = ["recon.cards", "recon.card_lines"]
+ADVICE = (
+    "Materializing this brings the table up to date with the ledger; it writes nothing to a PSA."
+    " Only `write_back_job` does."
+)
 TOLD = ["review.card_status", "review.write_backs"]
 
 
@@ -42,7 +46,10 @@ def build_review_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
     @dg.multi_asset(
         name="review_cards",
         specs=[
-            *(table_spec(table.qualified, deps=DEPS, group=REVIEW) for table in REVIEW_TABLES),
+            *(
+                table_spec(table.qualified, deps=DEPS, group=REVIEW, more=ADVICE)
+                for table in REVIEW_TABLES
+            ),
             table_spec("recon.history", deps=[*DEPS, *TOLD], group=REVIEW),
         ],
         partitions_def=partitions,

@@ -169,27 +169,12 @@ def filled(
     templates.drop(place)
 
 
-@pytest.fixture(params=DIALECTS)
-def new_ledger(
-    request: pytest.FixtureRequest, tmp_path: Path, templates: Templates
-) -> Callable[[], tuple[Ledger, Callable[[], None]]]:
-    """() -> a ledger without entries that need not outlive the machine, and how to forget it."""
-    numbers = itertools.count()
-
-    def make() -> tuple[Ledger, Callable[[], None]]:
-        target = tmp_path / f"{next(numbers)}.db"
-        place = templates.copy(request.param, target, None)
-        ledger = Ledger(place)
-        if ledger.path is not None:
-            sa.event.listen(ledger.engine, "connect", _write_carelessly)
-
-        def forget() -> None:
-            ledger.engine.dispose()
-            templates.drop(place)
-
-        return ledger, forget
-
-    return make
+@pytest.fixture
+def careless_ledger(ledger: Ledger) -> Ledger:
+    """A ledger that is quick because it need not outlive a power cut."""
+    if ledger.path is not None:
+        sa.event.listen(ledger.engine, "connect", _write_carelessly)
+    return ledger
 
 
 def _write_carelessly(connection: sqlite3.Connection, _record: object) -> None:

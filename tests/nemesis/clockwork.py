@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
@@ -126,3 +127,13 @@ def reaping(watch: Callable[[], None]) -> Iterator[Reaper]:
         yield reaper
     finally:
         store.commit = real
+
+
+def open_ledger(path: Path) -> store.Ledger:
+    """A ledger that keeps its connections: opening one costs as much as ten statements."""
+    ledger = store.Ledger(path)
+    old = ledger.engine.pool
+    pool = sa.QueuePool(old._creator, pool_size=3, dialect=ledger.engine.dialect)
+    pool.dispatch._update(old.dispatch, only_propagate=False)
+    ledger.engine.pool = pool
+    return ledger

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
-from nemesis.clockwork import JumpingLoop
+from nemesis.clockwork import JumpingLoop, open_ledger
 from nemesis.oracle import Ask, Oracle, PullSeen, Shown, usual_day
 from nemesis.psas import Psa
 
@@ -22,7 +22,6 @@ from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.changes import read_changes
 from reconcile_pipeline.ledger.closings import close_period, reopen_period
 from reconcile_pipeline.ledger.decisions import confirm_decision
-from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import Decision, Finding, PipelineError
 from reconcile_pipeline.periods import next_period
 from reconcile_pipeline.reconciling.cards import Card, Line, Wanted
@@ -68,13 +67,13 @@ class Office:
     note: Callable[[str], None] = lambda _text: None
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.path)
+        self.ledger = open_ledger(self.path)
         self.system = SYSTEMS[self.psa.kind]
 
     def restart(self) -> None:
         """The process died; another one opens the same files."""
         self.ledger.engine.dispose()
-        self.ledger = Ledger(self.path)
+        self.ledger = open_ledger(self.path)
 
     def stamp(self, by: str = "") -> Stamp:
         return Stamp(by or self.dice.choice(PEOPLE), self.loop.now(), "nemesis")
@@ -232,7 +231,7 @@ class Office:
             qty_target=target,
             reviewer="policy:small" if dice.random() < 0.08 else dice.choice(PEOPLE),
             note="because",
-            confirmed=frozenset({"zero", "large"} if dice.random() < 0.5 else ()),
+            confirmed=frozenset({"zero", "large"} if dice.random() < 0.8 else ()),
             client_key=f"key-{self.number}",
         )
 
@@ -275,7 +274,7 @@ class Office:
         book = self.oracle.book
         if book.decisions:
             name = self.dice.choice([*book.decisions][-12:])
-            kind = self.dice.choice(["zero", "large", "second_person"])
+            kind = self.dice.choice(["zero", "large", "second_person", "second_person"])
             self.note(f"confirm {name} {kind}")
             confirm_decision(self.ledger, name, kind, self.stamp())
             self.oracle.told_that("confirmations", name, kind)

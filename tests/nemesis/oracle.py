@@ -62,6 +62,8 @@ class Oracle(Watch):
         self.pull: PullSeen | None = None
         self._batch_tick = 0
         self._first_look: dict[str, int] = {}
+        self._retried: dict[str, int] = {}
+        """When a person who had looked said: once more."""
 
     def batch_begins(self) -> None:
         self._batch_tick = self.tick
@@ -125,7 +127,8 @@ class Oracle(Watch):
             return any(step.state == more for step in self.book.changes[name].steps)
         known = {
             "decisions": self.book.decisions,
-            "withdrawals": self.book.withdrawn,
+            # What somebody replaced need not be taken back as well.
+            "withdrawals": self.book.withdrawn | self.book.replaced,
             "line_changes": self.book.changes,
             "closings": self.book.closed,
         }
@@ -157,7 +160,7 @@ class Oracle(Watch):
         closed = self.book.is_closed(planned.period, step.seq)
         self.demand(not closed, f"I3 {name}: about to be written in a closed period")
         last = self.last_sent(planned)
-        if last is not None and last.is_unsure:
+        if last is not None and last.is_unsure and last.tick > self._retried.get(name, 0):
             waited = (self.now() - last.at).total_seconds() >= self.rules.settle_seconds
             self.demand(waited, f"I4 {name}: sent again before the wait was over")
         if planned.undoes is None:
@@ -238,14 +241,16 @@ class Oracle(Watch):
     def _judge_not_applied(self, planned: Planned, _step: Step, look: Look | None) -> None:
         if self.acting == (planned.change, "retry"):
             self.effects[planned.change] = 0
+            self._retried[planned.change] = self.tick
             return
         last = self.last_sent(planned)
         began = planned.steps[-2].row["recorded_at"]
         if last is not None and last.at >= began and last.answer == "turned away":
             return
         since = max(began, last.at) if last is not None else began
+        # A success that nobody lived to record can't be known.
         self.demand(
-            (last is None or last.at < began or last.answer != "ok")
+            planned.steps[-2].state != "sent"
             and look is not None
             and look.qty == planned.qty_from
             and (look.at - since).total_seconds() >= self.rules.settle_seconds - 1,

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from nemesis.book import Book
+from nemesis.book import ON_ITS_WAY, Book
 from nemesis.clockwork import Crash, JumpingLoop, Reaper, reaping
 from nemesis.mischief import plan_faults
 from nemesis.office import Office, Service
@@ -168,28 +168,28 @@ class Game:
     def _weights(self) -> dict[Callable[[], None], float]:
         office = self.office
         return {
-            office.vendor_counts: 14,
-            office.somebody_edits: 5,
-            office.somebody_blocks: 0.8,
+            office.vendor_counts: 18,
+            office.somebody_edits: 4,
+            office.somebody_blocks: 0.5,
             office.pull: 16,
-            office.decide_one: 22,
-            office.decide_many: 2,
+            office.decide_one: 16,
+            office.decide_many: 3,
             office.decide_on_old_numbers: 3,
-            office.say_again: 3,
+            office.say_again: 2,
             office.contradict: 2,
-            office.confirm: 8,
-            office.undo: 4,
+            office.confirm: 4,
+            office.undo: 3,
             office.settle: 4,
-            office.prove: 4,
+            office.prove: 3,
             office.time_passes: 4,
-            office.close_month: 1.5,
-            office.reopen_month: 0.7,
+            office.close_month: 1,
+            office.reopen_month: 0.5,
             office.next_month: 0.4,
             self.clean_batch: 3,
-            self.faulty_batch: 6,
-            self.batch_among_people: 4,
-            self.deadly_batch: 4,
-            self.deadly_act: 3,
+            self.faulty_batch: 8,
+            self.batch_among_people: 5,
+            self.deadly_batch: 5,
+            self.deadly_act: 2,
         }
 
     # Write-backs
@@ -197,7 +197,7 @@ class Game:
     def batch(self, period: str = "") -> Report:
         """What the write-back job does, with the real client over the game's wire."""
         office = self.office
-        period = period or office.some_period()
+        period = period or self._busy_period()
         with office.ledger.reading() as connection:
             refuse_if_closed(connection, period)
         self.note(f"write-back of {period}")
@@ -216,7 +216,7 @@ class Game:
 
     def clean_batch(self) -> None:
         """Undisturbed; what it finished, the next one leaves alone (I8)."""
-        period = self.office.some_period()
+        period = self._busy_period()
         before = len(self.oracle.all_sent)
         report = self.batch(period)
         if report.stopped or self.oracle.is_something_late:
@@ -232,11 +232,14 @@ class Game:
             self.oracle.demand(is_its_turn, f"I8 {change}: the second batch wrote it")
 
     def faulty_batch(self) -> None:
-        self._plan_faults()
-        self.batch()
+        if self._has_work():
+            self._plan_faults()
+            self.batch()
 
     def batch_among_people(self) -> None:
         """While it runs, others edit, decide, undo, settle, and start another one."""
+        if not self._has_work():
+            return
         for number in self.dice.sample(range(1, 12), self.dice.randrange(1, 4)):
             self.wire.meanwhile[self.wire.calls + number] = self._some_person()
         if self.dice.random() < 0.3:  # noqa: PLR2004
@@ -244,6 +247,8 @@ class Game:
         self.batch()
 
     def deadly_batch(self) -> None:
+        if not self._has_work():
+            return
         if self.dice.random() < 0.5:  # noqa: PLR2004
             self._plan_faults()
         when = self.dice.choice(["before", "after"])
@@ -278,7 +283,7 @@ class Game:
         while self.office.psa.app._late:
             self._nudge()
         self.oracle.nothing_is_late_any_more()
-        for period in [*self.office.boards]:
+        for period in sorted(self._waiting()):
             if not self.oracle.book.is_closed(period):
                 self.batch(period)
                 self.batch(period)
@@ -288,6 +293,22 @@ class Game:
         self.oracle.demand(not verdict.trouble, f"I6 {verdict.trouble}")
 
     # How it is done
+
+    def _waiting(self) -> set[str]:
+        """Periods in which something is to be written or to be looked up."""
+        waits = {"queued", "not_applied", *ON_ITS_WAY}
+        return {each.period for each in self.oracle.book.changes.values() if each.state in waits}
+
+    def _has_work(self) -> bool:
+        """Most batches that have nothing to do are left out: they show nothing."""
+        return bool(self._waiting()) or self.dice.random() < 0.1  # noqa: PLR2004
+
+    def _busy_period(self) -> str:
+        """As a rule one that has something to do."""
+        busy = sorted(each for each in self._waiting() if not self.oracle.book.is_closed(each))
+        if busy and self.dice.random() < 0.9:  # noqa: PLR2004
+            return self.dice.choice(busy)
+        return self.office.some_period()
 
     def _batch_of(self, period: str) -> Batch:
         def cards() -> dict[str, door.Card]:

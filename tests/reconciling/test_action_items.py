@@ -2,21 +2,19 @@
 
 import hashlib
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from reconcile_pipeline.ledger.decisions import Decided
-from reconcile_pipeline.model import Decision, Finding
-from reconcile_pipeline.reconciling.action_items import (
-    action_items,
-    decision_row,
-    standing_decisions,
-)
-from reconcile_pipeline.reconciling.cards import Card, Line
-from reconcile_pipeline.warehouse.recon_tables import REVIEW_TABLES
+from reconcile_pipeline.ledger.changes import Change
+from reconcile_pipeline.ledger.decisions import Basis, Decided
+from reconcile_pipeline.model import ChangeState, Decision, Finding
+from reconcile_pipeline.reconciling.action_items import action_items, undo_items
+from reconcile_pipeline.reconciling.board import ARRIVED
+from reconcile_pipeline.reconciling.cards import Card
+from reconcile_pipeline.warehouse.review_tables import REVIEW_TABLES
 
 NEXT_MONTH = date(2026, 12, 1)
 AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -34,19 +32,6 @@ CARD = Card(
     currency="USD",
     amount_delta=Decimal("6.6666"),
 )
-LINE = Line.from_row(
-    {
-        "record_id": "501",
-        "agreement_id": "9",
-        "name": "Backup",
-        "qty": Decimal("10.0000"),
-        "qty_included": None,
-        "unit_price": Decimal("3.3333"),
-        "effective_on": date(2026, 1, 1),
-        "currency": "CAD",
-        "side": "psa",
-    }
-)
 NEW = replace(CARD, finding=Finding.NEW_REVENUE, qty_psa=None)
 DECIDED = Decided(
     period="2026-11",
@@ -57,34 +42,70 @@ DECIDED = Decided(
     reviewer="Ann",
     note="Two laptops.\nSee ticket 7",
     decided_at=AT,
+    basis=Basis(
+        company_id="17",
+        company_name="Acme",
+        service_group_id="product:5",
+        service_name="Backup",
+        finding="under_billed",
+        qty_psa=Decimal(10),
+        qty_vendor=Decimal(12),
+        unit_price=Decimal("3.3333"),
+        currency="USD",
+        mapping_version="m1",
+        evidence_as_of=None,
+    ),
 )
+CHANGE = Change(
+    system="connectwise",
+    company_name="Acme",
+    service_name="Backup",
+    agreement_id="9",
+    line_id="501",
+    qty_from=Decimal(10),
+    qty_to=Decimal(12),
+    effective_on=NEXT_MONTH,
+    unit_price=Decimal("3.3333"),
+    currency="CAD",
+    change_id="c501",
+    decision_id=DECIDED.decision_id,
+    period="2026-11",
+    decided_by="Ann",
+)
+UNDOING = replace(CHANGE, change_id="u501", undoes="c501", qty_from=Decimal(12), qty_to=Decimal(10))
 
 
-def items(decided: Decided = DECIDED, card: Card = CARD, *lines: Line) -> list[dict[str, Any]]:
-    rows = action_items(decided, card, lines, effective_on=NEXT_MONTH)
+def checked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, if the table takes them as they are."""
     table = next(each for each in REVIEW_TABLES if each.name == "action_items")
     for row in rows:
-        assert tuple(row) == table.column_names
+        assert set(row) == set(table.column_names)
         for column in table.columns:
             value = row[column.name]
-            assert column.is_nullable or value is not None
-            assert not column.allowed or value in column.allowed
+            assert column.is_nullable or value is not None, column.name
+            assert value is None or not column.allowed or value in column.allowed
             if isinstance(value, Decimal):
                 assert value.as_tuple().exponent == -4
     assert len({row["action_item_id"] for row in rows}) == len(rows)
     return rows
 
 
+def items(
+    decided: Decided = DECIDED, card: Card = CARD, *changes: Change, **options: Any
+) -> list[dict[str, Any]]:
+    return checked(action_items(decided, card, changes, effective_on=NEXT_MONTH, **options))
+
+
 def test_one_line_is_set_to_the_target() -> None:
     """Reconcile on one line yields that line's before, after, date and money."""
-    (row,) = items(DECIDED, CARD, LINE)
-    name = f"{DECIDED.decision_id}|501".encode()
+    (row,) = items(DECIDED, CARD, CHANGE)
     assert row == {
-        "action_item_id": hashlib.sha256(name).hexdigest()[:16],
+        "action_item_id": "c501",
         "period": "2026-11",
         "decision_id": DECIDED.decision_id,
         "card_id": CARD.card_id,
         "action": "change_line",
+        "state": "queued",
         "company_id": "17",
         "company_name": "Acme",
         "service_name": "Backup",
@@ -99,14 +120,34 @@ def test_one_line_is_set_to_the_target() -> None:
     }
 
 
+@pytest.mark.parametrize("state", list(ChangeState))
+def test_an_item_tells_how_far_its_change_got(state: ChangeState) -> None:
+    """The one row of a change goes along with it, from queued to proved."""
+    (row,) = items(DECIDED, CARD, replace(CHANGE, state=state))
+    assert (row["action"], row["state"]) == ("change_line", str(state))
+
+
+def test_each_line_is_an_item_of_its_own() -> None:
+    """Several lines that share the difference are several items, and nothing is left over."""
+    second = replace(CHANGE, change_id="c502", line_id="502", effective_on=date(2027, 1, 1))
+    card = replace(CARD, qty_psa=Decimal(20))
+    rows = items(replace(DECIDED, qty_target=Decimal(24)), card, CHANGE, second)
+    assert [(row["line_id"], row["effective_on"]) for row in rows] == [
+        ("501", NEXT_MONTH),
+        ("502", date(2027, 1, 1)),
+    ]
+
+
 def test_money_is_the_lines_own_price_or_unknown() -> None:
     """Amounts use each line's price, round to four decimals, and stay unknown without one."""
     half = replace(DECIDED, qty_target=Decimal("10.5"))
-    assert items(half, CARD, LINE)[0]["amount"] == Decimal("1.6667")
+    assert items(half, CARD, replace(CHANGE, qty_to=Decimal("10.5")))[0]["amount"] == Decimal(
+        "1.6667"
+    )
     down = replace(DECIDED, qty_target=Decimal(9))
-    assert items(down, CARD, LINE)[0]["amount"] == Decimal("-3.3333")
-    assert items(DECIDED, CARD, replace(LINE, unit_price=None))[0]["amount"] is None
-    assert items(DECIDED, CARD, replace(LINE, currency=None))[0]["currency"] == "USD"
+    assert items(down, CARD, replace(CHANGE, qty_to=Decimal(9)))[0]["amount"] == Decimal("-3.3333")
+    assert items(DECIDED, CARD, replace(CHANGE, unit_price=None))[0]["amount"] is None
+    assert items(DECIDED, CARD, replace(CHANGE, currency=None))[0]["currency"] == "USD"
 
 
 def test_new_revenue_asks_for_a_line() -> None:
@@ -114,6 +155,12 @@ def test_new_revenue_asks_for_a_line() -> None:
     (row,) = items(DECIDED, NEW)
     assert (row["action"], row["qty_from"], row["qty_to"]) == ("add_line", None, Decimal(12))
     assert (row["line_id"], row["amount"]) == (None, Decimal("39.9996"))
+    assert row["effective_on"] == NEXT_MONTH
+    assert "no line invoices it: add one to an agreement." in row["why"]
+    assert (
+        row["action_item_id"]
+        == (hashlib.sha256(f"{DECIDED.decision_id}|add_line".encode()).hexdigest()[:16])
+    )
     assert items(DECIDED, replace(NEW, unit_price=None))[0]["amount"] is None
     assert items(replace(DECIDED, qty_target=Decimal(0)), NEW) == []
 
@@ -121,58 +168,94 @@ def test_new_revenue_asks_for_a_line() -> None:
 def test_what_no_line_may_absorb_goes_to_a_person() -> None:
     """Floors leave a remainder: the possible change, and an item with what still differs."""
     decided = replace(DECIDED, qty_target=Decimal(3))
-    change, person = items(decided, CARD, replace(LINE, qty_included=Decimal(8)))
+    change, person = items(decided, CARD, replace(CHANGE, qty_to=Decimal(8)))
     assert (change["action"], change["qty_to"]) == ("change_line", Decimal(8))
     assert (person["action"], person["line_id"]) == ("needs_person", None)
     assert (person["qty_from"], person["qty_to"]) == (Decimal(8), Decimal(3))
     assert "stay at 8" in person["why"]
 
 
+def test_nothing_can_be_changed_at_all() -> None:
+    """A line that the PSA counts itself leaves the whole difference to a person."""
+    (person,) = items(DECIDED, CARD)
+    assert (person["action"], person["state"]) == ("needs_person", None)
+    assert (person["qty_from"], person["qty_to"]) == (Decimal(10), Decimal(12))
+    assert "a line that the PSA counts itself is never written" in person["why"]
+
+
+def test_a_psa_that_cant_be_written_gets_an_exact_instruction() -> None:
+    """Who changes the line by hand reads where, from what, to what, from when, and what then."""
+    (row,) = items(DECIDED, CARD, CHANGE, can_write=False, psa_title="Halo PSA")
+    assert (row["action"], row["state"]) == ("by_hand", "queued")
+    assert row["action_item_id"] == "c501"
+    assert row["why"] == (
+        "In Halo PSA, agreement 9 of Acme, line 501 (Backup): change the quantity from 10 to 12,"
+        " effective 2026-12-01; then confirm with `reconcile done-by-hand c501`."
+        " Ann reconciled 10 → 12 on 2026-11-20 (“Two laptops. See ticket 7”)."
+    )
+
+
 @pytest.mark.parametrize("decision", [each for each in Decision if each is not Decision.RECONCILE])
 def test_other_decisions_change_nothing(decision: Decision) -> None:
     """Approve, no_change, dismiss and exclude leave the PSA alone."""
-    assert items(replace(DECIDED, decision=decision, qty_target=None), CARD, LINE) == []
+    assert items(replace(DECIDED, decision=decision, qty_target=None), CARD) == []
 
 
 def test_a_target_equal_to_the_lines_changes_nothing() -> None:
     """No item asks to set a line to what it is."""
-    assert items(replace(DECIDED, qty_target=Decimal("10.00")), CARD, LINE) == []
+    assert items(replace(DECIDED, qty_target=Decimal("10.00")), CARD) == []
 
 
 @pytest.mark.parametrize("decision", list(Decision))
 def test_a_decision_on_older_numbers_changes_no_line(decision: Decision) -> None:
     """When the card moved on, whatever was decided becomes a request to decide again."""
     target = Decimal(12) if decision is Decision.RECONCILE else None
+    changes = (CHANGE,) if decision is Decision.RECONCILE else ()
     old = replace(DECIDED, card_version="fff", decision=decision, qty_target=target)
-    (row,) = items(old, replace(CARD, qty_vendor=Decimal(14)), LINE)
+    (row,) = items(old, replace(CARD, qty_vendor=Decimal(14)), *changes)
     assert (row["action"], row["line_id"], row["qty_to"]) == ("needs_person", None, None)
     assert row["qty_from"] == Decimal(10)
     assert "now invoiced 10, used 14: decide again" in row["why"]
 
 
+@pytest.mark.parametrize("state", [each for each in ChangeState if each is not ChangeState.QUEUED])
+def test_what_was_sent_stays_in_sight_when_numbers_move(state: ChangeState) -> None:
+    """A change beyond queued keeps its row; only one that has arrived needs no new decision."""
+    old = replace(DECIDED, card_version="fff")
+    rows = items(old, CARD, replace(CHANGE, state=state))
+    assert [row["action"] for row in rows] == (
+        ["change_line"] if state in ARRIVED else ["change_line", "needs_person"]
+    )
+    assert rows[0]["state"] == str(state)
+
+
+def test_one_of_two_changes_arrived_is_not_all_of_them() -> None:
+    """A decision whose second line was not written still asks to decide again."""
+    old = replace(DECIDED, card_version="fff")
+    arrived = replace(CHANGE, state=ChangeState.PROVED)
+    refused = replace(CHANGE, change_id="c502", line_id="502", state=ChangeState.REJECTED)
+    assert [row["action"] for row in items(old, CARD, arrived, refused)] == [
+        "change_line",
+        "change_line",
+        "needs_person",
+    ]
+
+
 def test_a_reconcile_without_quantity_changes_no_line() -> None:
     """A ledger entry that lacks its quantity never becomes a number."""
-    (row,) = items(replace(DECIDED, qty_target=None), CARD, LINE)
+    (row,) = items(replace(DECIDED, qty_target=None), CARD)
     assert (row["action"], row["qty_to"]) == ("needs_person", None)
 
 
-def test_decision_rows_have_the_tables_columns() -> None:
-    """The copy for analysts has every column, exact decimals, and naive UTC instants."""
-    there = AT.astimezone(timezone(timedelta(hours=5)))
-    row = decision_row(replace(DECIDED, decided_at=there), is_current=True)
-    table = next(each for each in REVIEW_TABLES if each.name == "decisions")
-    assert tuple(row) == table.column_names
-    assert row["decided_at"] == datetime(2026, 11, 20, 9, 30)  # noqa: DTZ001 - naive on purpose
-    assert (row["decision"], row["qty_target"], row["is_current"]) == ("reconcile", 12, True)
-    assert type(row["decision"]) is str
-
-
-def test_one_decision_per_card_stands() -> None:
-    """The decision on the current version stands, else the latest: no card asks twice."""
-    first = replace(DECIDED, card_version="old1", decided_at=AT - timedelta(days=2))
-    second = replace(DECIDED, card_version="old2", decided_at=AT - timedelta(days=1))
-    later = replace(DECIDED, card_version="old3", decided_at=AT + timedelta(days=1))
-    cards = {CARD.card_id: CARD}
-    assert standing_decisions([second, first], cards) == [second]
-    assert standing_decisions([later, DECIDED, second, first], cards) == [DECIDED]
-    assert standing_decisions([first, later], {}) == [later]
+def test_a_withdrawn_decision_leaves_only_what_takes_it_back() -> None:
+    """After an undoing the reverse change has still to be made, by us or by hand."""
+    changes = [replace(CHANGE, state=ChangeState.VERIFIED), UNDOING]
+    (row,) = checked(undo_items(DECIDED, CARD, changes))
+    assert (row["action"], row["action_item_id"]) == ("change_line", "u501")
+    assert (row["qty_from"], row["qty_to"]) == (Decimal(12), Decimal(10))
+    assert (row["amount"], row["why"]) == (Decimal("-6.6666"), "Takes change c501 back.")
+    (row,) = checked(undo_items(DECIDED, CARD, changes, can_write=False, psa_title="Halo PSA"))
+    assert row["action"] == "by_hand"
+    assert "change the quantity from 12 to 10" in row["why"]
+    assert "`reconcile done-by-hand u501`" in row["why"]
+    assert undo_items(DECIDED, CARD, [CHANGE]) == []

@@ -1,6 +1,7 @@
 """Which decisions may be taken on a card, and how the others are refused."""
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -89,6 +90,14 @@ def test_leaving_the_psa_alone_is_always_allowed_with_a_note(
     assert check(wanted(decision, note="paid yearly"), replace(CARD, finding=finding)) is None
 
 
+def test_an_exception_may_have_an_end_and_a_bound() -> None:
+    """no_change takes a last day and a number of units, 0 included; reconcile takes a day."""
+    ends = date(2027, 1, 31)
+    exception = wanted(Decision.NO_CHANGE, note="x", expires_on=ends, bound=Decimal(0))
+    assert check(exception, CARD) is None
+    assert check(wanted(effective_on=ends), CARD) == Decimal("12.5")
+
+
 def test_approve_confirms_equal_counts() -> None:
     """Approve on a match needs no note and records no quantity."""
     assert check(wanted(Decision.APPROVE), MATCH) is None
@@ -130,6 +139,16 @@ def test_no_quantity_without_proof(finding: Finding, target: Decimal | None) -> 
         (wanted(Decision.NO_CHANGE, note="x", qty_target=Decimal(9)), CARD, "9 is entered"),
         (wanted(Decision.APPROVE), CARD, "invoiced 10, used 12.5"),
         (wanted(Decision.APPROVE), NEW, "invoiced on no line, used 12.5"),
+        (wanted(Decision.DISMISS, note="x", bound=Decimal(2)), CARD, "only no_change takes"),
+        (wanted(expires_on=date(2027, 1, 1)), CARD, "only no_change takes an expiry or a bound"),
+        (wanted(Decision.NO_CHANGE, note="x", bound=Decimal(-1)), CARD, "-1 is no number of units"),
+        (wanted(Decision.NO_CHANGE, note="x", bound=Decimal("NaN")), CARD, "NaN is no number"),
+        (
+            wanted(Decision.NO_CHANGE, note="x", effective_on=date(2027, 1, 1)),
+            CARD,
+            "only reconcile takes an effective date",
+        ),
+        (wanted(Decision.APPROVE, effective_on=date(2027, 1, 1)), MATCH, "only reconcile takes"),
     ],
 )
 def test_impossible_decisions_say_why(item: Wanted, card: Card | None, said: str) -> None:
@@ -173,5 +192,8 @@ def test_rows_become_cards_lines_and_wishes() -> None:
     row = {name: getattr(CARD, name) for name in CARD.__dataclass_fields__}
     assert Card.from_row({**row, "finding": "under_billed", "reason": "ignored"}) == CARD
     assert Card.from_row({**row, "qty_vendor": None}).qty_vendor is None
+    naive = datetime(2026, 11, 22, 2)  # noqa: DTZ001 - as the warehouse gives it
+    as_of = Card.from_row({**row, "evidence_as_of": naive}).evidence_as_of
+    assert as_of == datetime(2026, 11, 22, 2, tzinfo=UTC)
     plain = {**wanted().__dict__, "decision": "reconcile"}
     assert Wanted.from_row(plain) == wanted()

@@ -120,6 +120,7 @@ class Books:
         currency: str | None = "USD",
         included: object = 0,
         effective_on: date | None = None,
+        auto: bool = False,
         excluded: str | None = None,
         period: str = PERIOD,
         pull_id: str | None = None,
@@ -137,7 +138,7 @@ class Books:
             unit_price=price,
             currency=currency,
             effective_on=effective_on,
-            is_auto_counted=False,
+            is_auto_counted=auto,
             excluded_reason=excluded,
             write_key=line_id,
         )
@@ -188,6 +189,7 @@ class Books:
         *,
         usage_id: str = "u1",
         cost: object = None,
+        committed_until: date | None = None,
         system: str = "pax8",
         period: str = PERIOD,
         pull_id: str | None = None,
@@ -200,6 +202,7 @@ class Books:
             usage_id=usage_id,
             qty=qty,
             unit_cost=cost,
+            commitment_ends_on=committed_until,
             as_of=NIGHT,
         )
 

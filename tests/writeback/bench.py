@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from writeback_bench.psas import EFFECTIVE, PLAYS, Play, line_of
@@ -28,12 +29,13 @@ from reconcile_pipeline.simulators.records import Agreement, Line
 from reconcile_pipeline.simulators.serve import SimulatedServer, Simulation
 from reconcile_pipeline.simulators.server import Write
 from reconcile_pipeline.systems.registry import SYSTEMS
-from reconcile_pipeline.systems.writing import LineRef
+from reconcile_pipeline.systems.writing import LineRef, WriteBack
 from reconcile_pipeline.writeback.batch import Batch, Report, apply_batch
 from reconcile_pipeline.writeback.plan import Gate
 
 PERIOD = "2026-11"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+EVIDENCE_HOURS = 24.0
 BEFORE, AFTER = Decimal(20), Decimal(23)
 
 
@@ -81,12 +83,27 @@ def cards_of(ledger: Ledger, as_of: datetime = NOON) -> dict[str, Card]:
     }
 
 
+def make_batch(
+    ledger: Ledger,
+    clock: Clock,
+    write_back: WriteBack,
+    cards: Callable[[], dict[str, Card]],
+    *,
+    limits: Limits | None = None,
+) -> Batch:
+    """A batch of the bench's month; counts may be a day old."""
+    allowed = limits or Limits()
+    gate = lambda at: Gate(allowed, write_back, EVIDENCE_HOURS, at)  # noqa: E731
+    return Batch(ledger, PERIOD, cards, gate, clock, "tests")
+
+
 @dataclass
 class Served:
     """One PSA that is being served, and its settings."""
 
     simulation: Simulation
     account: SystemSettings
+    config: Path
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(101))
 
 
@@ -99,7 +116,7 @@ class Bench:
     ledger: Ledger
     clock: Clock = field(default_factory=Clock)
     limits: Limits = field(default_factory=Limits)
-    evidence_hours: float = 24.0
+    effective: date = EFFECTIVE
     at_once: int = 1
     """One change after the other, so that a test knows which call is whose."""
     edit_cards: Callable[[dict[str, Card]], dict[str, Card]] = lambda cards: cards
@@ -114,7 +131,7 @@ class Bench:
         return self.served.simulation.systems[self.kind]
 
     @property
-    def write_back(self) -> Any:
+    def write_back(self) -> WriteBack:
         own = SYSTEMS[self.kind].write_back
         assert own is not None
         return replace(own, changes_at_once=self.at_once)
@@ -166,7 +183,7 @@ class Bench:
             "line_id": str(line.id),
             "qty_from": BEFORE,
             "qty_to": target,
-            "effective_on": EFFECTIVE,
+            "effective_on": self.effective,
             "unit_price": Decimal("12.50"),
             "currency": "USD",
         }
@@ -233,24 +250,25 @@ class Bench:
         self.server.faults.add(path, kind=what, method="GET", **fault)
 
     def batch(self) -> Batch:
-        def gate(at: datetime) -> Gate:
-            return Gate(self.limits, self.write_back, self.evidence_hours, at)
-
-        def cards() -> dict[str, Card]:
-            return self.edit_cards(cards_of(self.ledger))
-
-        return Batch(self.ledger, PERIOD, cards, gate, self.clock, "tests")
+        return make_batch(
+            self.ledger,
+            self.clock,
+            self.write_back,
+            lambda: self.edit_cards(cards_of(self.ledger)),
+            limits=self.limits,
+        )
 
     def write(
         self,
         tell: Callable[[Change, ChangeState], None] = lambda _change, _state: None,
         sleep: Callable[[float], Awaitable[None]] | None = None,
+        client: WritingClient | None = None,
     ) -> Report:
         """One batch, from its own event loop, as a job runs it."""
         return asyncio.run(
             apply_batch(
                 self.batch(),
-                self.client(),
+                client or self.client(),
                 self.write_back,
                 tell=tell,
                 sleep=sleep or self.clock.sleep,

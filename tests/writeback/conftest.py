@@ -3,10 +3,12 @@
 Makes the modules of this folder importable as `writeback_bench`: tests are no package.
 """
 
+import json
 import os
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
@@ -52,8 +54,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     elif "refusal" in asked:
         ways = [(kind, status) for kind in WRITABLE for status in PLAYS[kind].refusals]
         metafunc.parametrize(("kind", "refusal"), ways)
-    elif "kind" in asked:
+    elif "kind" in asked and not _is_for_one_kind(metafunc):
         metafunc.parametrize("kind", WRITABLE)
+
+
+def _is_for_one_kind(metafunc: pytest.Metafunc) -> bool:
+    marks = metafunc.definition.iter_markers("parametrize")
+    return any("kind" in mark.args[0] for mark in marks)
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +73,7 @@ def all_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, S
             simulation = stack.enter_context(running(make_world(), psa=psa))
             config = tmp_path_factory.mktemp(kind) / "reconcile.toml"
             simulation.write_config(config)
-            found[kind] = Served(simulation, load_settings(config).psa)
+            found[kind] = Served(simulation, load_settings(config).psa, config)
         yield found
 
 
@@ -115,3 +122,29 @@ def bench(
     with ledger.reading() as connection:
         verdict = verify(connection)
     assert verdict.trouble == "", "the chain of the ledger does not hold"
+
+
+@pytest.fixture
+def start(bench: Bench, tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """(crash, is_parent) -> a process of its own that runs one batch on the bench's ledger."""
+    with ExitStack() as stack:
+
+        def begin(*, crash: str = "", is_parent: bool = False) -> "subprocess.Popen[str]":
+            order = {
+                "config": str(bench.served.config),
+                "ledger": str(bench.ledger.path),
+                "now": bench.clock().isoformat(),
+                "crash": crash,
+                "is_parent": is_parent,
+            }
+            path = tmp_path / "order.json"
+            path.write_text(json.dumps(order), encoding="utf-8")
+            acting = Path(__file__).with_name("acting.py")
+            process = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, acting, path], stdout=subprocess.PIPE, text=True
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield begin

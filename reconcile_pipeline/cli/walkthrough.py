@@ -6,6 +6,7 @@ Walks through the doors that people use; only the decisions are made up, by one 
 import asyncio
 import shutil
 from datetime import UTC, datetime
+from decimal import ROUND_CEILING
 from pathlib import Path
 
 from rich.console import Console
@@ -83,10 +84,12 @@ def _decide_everything(console: Console, site: Site, period: str) -> None:
     with open_for_reading(site.state.published) as connection:
         cards = read_cards(connection, period)
         waiting = [cards[str(row["card_id"])] for row in read_open_cards(connection, period)]
+        door = door_of(site, period)
+        is_whole = door.write_back is not None and door.write_back.is_whole_units
         taken = decide(
             connection,
-            door_of(site, period),
-            [_wanted(card) for card in waiting],
+            door,
+            [_wanted(card, is_whole=is_whole) for card in waiting],
             now=_now(),
             origin="demo",
         )
@@ -94,16 +97,22 @@ def _decide_everything(console: Console, site: Site, period: str) -> None:
     console.print(f"{len(taken.new)} cards decided by {REVIEWER}; equal counts by policy.")
 
 
-def _wanted(card: Card) -> Wanted:
-    """Trust the vendor where it counts, leave the line where it does not."""
+def _wanted(card: Card, *, is_whole: bool) -> Wanted:
+    """Trust the vendor where it counts, leave the line where it does not; round up if need be."""
     is_known = card.finding in (Finding.UNDER_BILLED, Finding.OVER_BILLED, Finding.NEW_REVENUE)
+    target = card.qty_vendor if is_known else None
+    if target is not None and is_whole:
+        target = target.to_integral_value(ROUND_CEILING)
+    note = "The customer keeps it; asked on the phone." if not is_known else None
+    if target is not None and target == card.qty_psa:
+        target, note = None, "Whole units only: what is used is invoiced already, rounded up."
     return Wanted(
         card_id=card.card_id,
         card_version=card.card_version,
-        decision=Decision.RECONCILE if is_known else Decision.NO_CHANGE,
-        qty_target=None,
+        decision=Decision.RECONCILE if target is not None else Decision.NO_CHANGE,
+        qty_target=target,
         reviewer=REVIEWER,
-        note=None if is_known else "The customer keeps it; asked on the phone.",
+        note=note,
         confirmed=frozenset({"zero", "large"}),
     )
 

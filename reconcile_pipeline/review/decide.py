@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 import duckdb
 
@@ -199,7 +199,8 @@ def _check_for_psa(wanted: Wanted, target: Decimal | None, card: Card, door: Doo
         if why:
             raise PipelineError(
                 f"{where}{card.title} can't be set to {target:f}: {why}.",
-                next_step="Enter another qty_target, or decide no_change with a note.",
+                next_step=f"Enter another qty_target{_whole(target)}, or decide no_change with a"
+                " note.",
                 category=Category.INPUT,
             )
     at_once = door.write_back is not None and door.write_back.takes_effect == "at_once"
@@ -210,6 +211,13 @@ def _check_for_psa(wanted: Wanted, target: Decimal | None, card: Card, door: Doo
             next_step="Leave the effective date out, and write back when it shall count.",
             category=Category.INPUT,
         )
+
+
+def _whole(target: Decimal) -> str:
+    """The next whole number, for a quantity that has a fraction."""
+    if not target.is_finite() or target == target.to_integral_value():
+        return ""
+    return f", such as {target.to_integral_value(ROUND_CEILING):f}"
 
 
 def _planned(

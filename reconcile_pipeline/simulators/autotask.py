@@ -7,6 +7,7 @@ language in `autotask_queries`, the units in `autotask_units`, changes in `autot
 import hmac
 import json
 from collections import Counter
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -38,6 +39,7 @@ from reconcile_pipeline.simulators.server import (
 
 ROOT = "(?i)/ATServicesRest/V1\\.0"
 LONGEST_SEARCH = 2048
+_IS_ONE_TOO_MANY: ContextVar[bool] = ContextVar("is_one_too_many", default=False)
 CHILDREN = {
     "services": "contractservices",
     "serviceunits": "contractserviceunits",
@@ -90,9 +92,11 @@ class Autotask(Simulator):
             self.route("POST", f"{ROOT}/Contracts/(?P<parent>\\d+)/{name}", post)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one call, counted among those under way at its entity."""
+        """Answer one call, counted among those under way at its entity as it comes in."""
         entity = _entity_of(scope.get("path", ""))
         self._under_way[entity] += 1
+        limit = self.psa.thread_limit
+        _IS_ONE_TOO_MANY.set(0 < limit < self._under_way[entity])
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -108,11 +112,8 @@ class Autotask(Simulator):
             given = query.headers.get(header, "")
             if not hmac.compare_digest(given.encode(), self.credentials[name].encode()):
                 raise Refusal(HTTPStatus.UNAUTHORIZED, "Invalid username, secret or tracking id.")
-        limit = self.psa.thread_limit
-        if limit and self._under_way[_entity_of(query.path)] > limit:
-            raise refuse(
-                f"Itgenatr005: the thread threshold of {limit} for this endpoint was exceeded."
-            )
+        if _IS_ONE_TOO_MANY.get():
+            raise refuse("Itgenatr005: the thread threshold of this endpoint was exceeded.")
 
     def error(self, query: Query, refusal: Refusal) -> dict[str, Any]:
         """A list of texts; a wrong verb is answered by the framework in its own words."""

@@ -170,11 +170,15 @@ def filled(
 
 
 @pytest.fixture
-def careless_ledger(ledger: Ledger) -> Ledger:
+def careless_ledger(ledger: Ledger) -> Iterator[Ledger]:
     """A ledger that is quick because it need not outlive a power cut."""
-    if ledger.path is not None:
-        sa.event.listen(ledger.engine, "connect", _write_carelessly)
-    return ledger
+    with contextlib.ExitStack() as stack:
+        if ledger.path is not None:
+            sa.event.listen(ledger.engine, "connect", _write_carelessly)
+            # Only the last connection to close merges the write-ahead log, and deletes it.
+            idle = stack.enter_context(contextlib.closing(sqlite3.connect(ledger.path)))
+            idle.execute("select * from schema_version").fetchall()
+        yield ledger
 
 
 def _write_carelessly(connection: sqlite3.Connection, _record: object) -> None:

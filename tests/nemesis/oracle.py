@@ -314,6 +314,11 @@ class Oracle(Watch):
         planned = last.sent.planned if last.sent else None
         if planned is None:
             return
+        since = self._first_look.get(planned.change, 0)
+        if any(since < each.tick < last.tick for each in self.events[line] if each.kind == "edit"):
+            # Typed while our change was on its way: the two may look like neither, or like none.
+            self.count["edits that crossed a write"] += 1
+            return
         was_shown = any(step.state in ("needs_person", "disproved") for step in planned.steps)
         is_known = planned.state in ARRIVED or was_shown
         qty = self.shows(line, planned.day)

@@ -91,7 +91,7 @@ def test_a_card_a_person_decided_is_left_alone(mixed: Any, decision: Decision) -
     assert [item.reviewer for item in about] == ["ann"]
 
 
-def test_a_quiet_card_keeps_the_reason_a_person_gave(desk: Any) -> None:
+def test_a_quiet_card_keeps_the_reason_a_person_gave(two_months: Any) -> None:
     """An exception from last month is not replaced by a rule that would say the same."""
     desk = two_months
     last = desk.card("2026-10")

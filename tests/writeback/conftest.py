@@ -59,8 +59,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _is_for_one_kind(metafunc: pytest.Metafunc) -> bool:
-    marks = metafunc.definition.iter_markers("parametrize")
-    return any("kind" in mark.args[0] for mark in marks)
+    names = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    return any("kind" in ((name,) if isinstance(name, str) else name) for name in names)
 
 
 @pytest.fixture(scope="session")

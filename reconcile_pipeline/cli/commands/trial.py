@@ -57,7 +57,7 @@ def demo(
     forget_earlier_demo(folder)
     folder.mkdir(parents=True, exist_ok=True)
     world = build_world(seed, size.value, datetime.now(UTC).date())
-    with running(world) as simulation:
+    with running(world, psa=psa.value) as simulation:
         config = folder / "reconcile.toml"
         simulation.write_config(config, state_dir=".")
         allow_writing(config)
@@ -99,6 +99,7 @@ def simulate(
         serve(
             seed=seed,
             size=size.value,
+            psa=psa.value,
             port_base=port_base,
             latency_ms=latency_ms,
             write_config=write_config,

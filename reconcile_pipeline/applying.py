@@ -13,7 +13,7 @@ import duckdb
 from reconcile_pipeline.building import Site
 from reconcile_pipeline.ledger.changes import Change
 from reconcile_pipeline.ledger.closings import refuse_if_closed
-from reconcile_pipeline.model import Category, PipelineError
+from reconcile_pipeline.model import Category, ChangeState, PipelineError
 from reconcile_pipeline.periods import first_day, next_period
 from reconcile_pipeline.reconciling.cards import Card
 from reconcile_pipeline.review.reading import ask_rows, read_cards
@@ -179,11 +179,15 @@ def unfinished(changes: Sequence[Change]) -> list[Change]:
 
     A pull shows only the last change of a line; the ones before it need no proof of their own.
     """
+    # A proved one counts as its line's last, too: what it took back is never shown again.
     last = {
-        (change.system, change.line_id): change for change in changes if change.state in UNPROVED
+        (change.system, change.line_id): change
+        for change in changes
+        if change.state in UNPROVED | {ChangeState.PROVED}
     }
     return [
         change
         for change in changes
-        if change.state in UNSETTLED or change is last.get((change.system, change.line_id))
+        if change.state in UNSETTLED
+        or (change.state in UNPROVED and change is last[change.system, change.line_id])
     ]

@@ -154,7 +154,8 @@ def _money(row: tuple[Any, ...]) -> str:
 
 
 def _refuse_while_unfinished(site: Site, period: str) -> None:
-    waiting = unfinished(read_changes(site.ledger, period))
+    # Of all months: a line's last change may be a later one's.
+    waiting = [item for item in unfinished(read_changes(site.ledger)) if item.period == period]
     if not waiting:
         return
     shown = "\n".join(f"- {_told(item)}" for item in waiting[:MOST_SHOWN])

@@ -18,20 +18,26 @@ from reconcile_pipeline.closing import close_month
 from reconcile_pipeline.jobs import CLOSE, DRY_RUN, WRITE_BACK
 from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.changes import Change
-from reconcile_pipeline.model import ChangeState
+from reconcile_pipeline.model import Category, ChangeState, PipelineError
 from reconcile_pipeline.resources.installation import Installation
 from reconcile_pipeline.resources.warehouse import Warehouse
 from reconcile_pipeline.warehouse.publish import publish
 from reconcile_pipeline.writeback.batch import Report
 
 WRITE_BACKS = dg.AssetKey(["review", "write_backs"])
+NO_CONFIG: dict[str, Any] = {}
+"""Said outright: an operation that says nothing takes anything, and ignores it."""
 HEADER = ["company", "service", "line", "from", "to", "from day", "the PSA shows"]
 
 
-@dg.op(description="Reads every line that would be changed; its client has no way to write.")
+@dg.op(
+    description="Reads every line that would be changed; its client has no way to write.",
+    config_schema=NO_CONFIG,
+)
 def look_at_lines(context: dg.OpExecutionContext, installation: Installation) -> None:
     """Log what a write-back would do now, as metadata of the table of write-backs."""
     with readable_failures():
+        _refuse_configuration(context)
         found = asyncio.run(dry_run(installation.site, context.partition_key, now=installation.now))
     context.log_event(
         dg.AssetObservation(
@@ -46,20 +52,24 @@ def look_at_lines(context: dg.OpExecutionContext, installation: Installation) ->
     )
 
 
-@dg.op(description="Carries out the ledger's decisions, each exactly once, and reads them back.")
+@dg.op(
+    description="Carries out the ledger's decisions, each exactly once, and reads them back.",
+    config_schema=NO_CONFIG,
+)
 def apply_decisions(
     context: dg.OpExecutionContext, installation: Installation, warehouse: Warehouse
 ) -> None:
     """Write, refresh the review tables, publish; red when a person has to look."""
-    site, period = installation.site, context.partition_key
+    period = context.partition_key
 
     def tell(change: Change, state: ChangeState) -> None:
         context.log.info("%s, line %s: %s", change.company_name, change.line_id, state)
 
     with readable_failures():
+        _refuse_configuration(context)
         report = asyncio.run(
             write_back(
-                site,
+                installation.site,
                 period,
                 now=installation.now,
                 origin=f"Dagster run {context.run_id}",
@@ -76,16 +86,20 @@ def apply_decisions(
             raise report.stopped
 
 
-@dg.op(description="Freezes a month whose changes are all proved; writes its report.")
+@dg.op(
+    description="Freezes a month whose changes are all proved; writes its report.",
+    config_schema=NO_CONFIG,
+)
 def close_the_month(
     context: dg.OpExecutionContext, installation: Installation, warehouse: Warehouse
 ) -> None:
     """Close, refresh the review tables, publish."""
-    site, period = installation.site, context.partition_key
-    stamp = Stamp("Dagster", installation.now(), f"Dagster run {context.run_id}")
+    period = context.partition_key
     with readable_failures():
+        _refuse_configuration(context)
+        stamp = Stamp("Dagster", installation.now(), f"Dagster run {context.run_id}")
         with warehouse.get_connection() as connection:
-            closed = close_month(connection, site, period, reason="", stamp=stamp)
+            closed = close_month(connection, installation.site, period, reason="", stamp=stamp)
         _refresh(installation, warehouse, period)
     context.log_event(
         dg.AssetMaterialization(
@@ -133,6 +147,20 @@ def build_operations(partitions: dg.PartitionsDefinition[str]) -> list[dg.JobDef
             " ledger's head hash is written. Refuses while a change is not proved by a pull.",
         ),
     ]
+
+
+def _refuse_configuration(context: dg.OpExecutionContext) -> None:
+    """Refuse a run that brings its own settings file or its own clock.
+
+    Dagster lets whoever starts a run replace the configuration of its resources.
+    """
+    if context.run.run_config.get("resources"):
+        raise PipelineError(
+            f"{context.job_name} takes no configuration, and this run brings some for its"
+            " resources; nothing was done.",
+            next_step="Start it again with an empty configuration.",
+            category=Category.SETTINGS,
+        )
 
 
 def _refresh(installation: Installation, warehouse: Warehouse, period: str) -> dict[str, float]:

@@ -26,7 +26,7 @@ PICKLISTS = {
 
 _UNITS = (
     "units:integer startDate:datetime endDate:datetime price:decimal cost:decimal"
-    " internalCurrencyPrice:decimal approveAndPostDate:datetime vendorCompanyID:integer"
+    " internalCurrencyPrice:decimal approveAndPostDate:datetime"
     " organizationalLevelAssociationID:integer"
 )
 _LINE = (
@@ -48,7 +48,7 @@ FIELDS = {
     " renewedContractID:integer setupFee:decimal billingPreference:integer",
     "ContractServices": f"id:integer contractID:integer serviceID:integer unitCost:decimal {_LINE}",
     "ContractServiceUnits": "id:integer contractID:integer contractServiceID:integer"
-    f" serviceID:integer {_UNITS}",
+    f" serviceID:integer vendorCompanyID:integer {_UNITS}",
     "ContractServiceBundles": "id:integer contractID:integer serviceBundleID:integer"
     f" adjustedPrice:decimal {_LINE}",
     "ContractServiceBundleUnits": "id:integer contractID:integer contractServiceBundleID:integer"

@@ -161,7 +161,7 @@ class AutotaskView:
             "cost": round(float(self._product(line).cost) * row.units, 2),
             "internalCurrencyPrice": price,
             "approveAndPostDate": _stamp(row.posted_on) if row.posted_on else None,
-            "vendorCompanyID": None,
+            **({} if is_bundle else {"vendorCompanyID": None}),
             "organizationalLevelAssociationID": 5,
         }
 

@@ -135,7 +135,7 @@ def _toml(
         if system == CONNECTWISE:
             lines.append("agreement_types = []")
         if system == AUTOTASK:
-            lines.append('currency = "USD"')
+            lines += ['currency = "USD"', 'database = "northgate"']
         tables.append("\n".join(lines) + "\n")
     tables.append(f'[systems.{BACKUP_CSV}]\nkind = "csv"\npath = "imports/backup.csv"')
     return "\n".join(tables) + "\n"

@@ -190,8 +190,6 @@ class Writer:
             return await self._look_up(change, intent, error, may_repeat=may_repeat), None
         is_busy = error.category is Category.RATE_LIMIT
         if error.certainty is Certainty.NOT_SENT or is_busy or error.category in _STOPS:
-            if error.category in _STOPS:
-                self.stopped = error
             state = await self._record(
                 change, ChangeState.NOT_APPLIED, None, intent, says=says, http_status=status
             )

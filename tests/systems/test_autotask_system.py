@@ -265,7 +265,9 @@ def test_a_date_that_is_none_is_refused(value: object) -> None:
 
 def test_the_tenant_is_named_without_a_secret(make_account: Any) -> None:
     """Two databases at one zone host are told apart by the name a person gave them."""
-    assert tenant(make_account("autotask")) == "Autotask at webservices.autotask.net"
+    with pytest.raises(PipelineError, match="database") as caught:
+        tenant(make_account("autotask"))
+    assert caught.value.category is Category.SETTINGS
     named = make_account("autotask", database="Northgate")
     assert tenant(named) == "Northgate at webservices.autotask.net"
     assert AUTOTASK.tenant is autotask_account.tenant

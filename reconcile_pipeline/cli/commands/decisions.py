@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ByOption = Annotated[str, typer.Option("--by", help="Who you are; otherwise your user name.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]
+MOST, MOST_DECIMALS = 10**12, 9
+"""Far beyond what may be decided, and within what a column of the tables can hold."""
 
 
 class Choice(StrEnum):
@@ -240,10 +242,15 @@ def _decide(wanted: "Wanted", config: Path | None, period: str | None) -> None:
 def _quantity(text: str, option: str) -> Decimal | None:
     if not text:
         return None
+    advice = "Write it like 12 or 12.5."
     try:
-        return Decimal(text)
+        value = Decimal(text)
     except InvalidOperation:
-        raise _unfit(option, text, "Write it like 12 or 12.5.") from None
+        raise _unfit(option, text, advice) from None
+    # The ledger never forgets: what no table can hold must not get into it.
+    if value.is_finite() and (abs(value) > MOST or round(value, MOST_DECIMALS) != value):
+        raise _unfit(option, text, advice)
+    return value
 
 
 def _day(text: str, option: str) -> date | None:

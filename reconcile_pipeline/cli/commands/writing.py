@@ -55,7 +55,7 @@ def write_back(
 ) -> None:
     """Write what was decided into the PSA, each change exactly once, and read it back."""
     from reconcile_pipeline.applying import check_enabled, plan_of, tenant_of  # noqa: PLC0415
-    from reconcile_pipeline.building import site_of  # noqa: PLC0415 - DuckDB
+    from reconcile_pipeline.building import refresh_review, site_of  # noqa: PLC0415 - DuckDB
     from reconcile_pipeline.cli.changes import print_plan  # noqa: PLC0415
     from reconcile_pipeline.cli.running import run_job  # noqa: PLC0415 - Dagster is slow
     from reconcile_pipeline.jobs import WRITE_BACK  # noqa: PLC0415
@@ -66,6 +66,8 @@ def write_back(
     plan = plan_of(site, month, now=_now)
     print_plan(console, plan)
     if not plan.ready and not plan.unsettled:
+        # A write-back that was killed after its last change left the tables behind.
+        refresh_review(site, month)
         return
     console.print(f"Tenant: [bold]{escape(tenant_of(site))}[/bold]")
     if count is None:

@@ -235,6 +235,13 @@ def currency(account: Account) -> str | None:
 
 
 def tenant(account: Account) -> str:
-    """Name the database that changes go to; never a secret."""
-    host = urlsplit(account.text("zone_url")).hostname or ""
-    return f"{account.text('database') or 'Autotask'} at {host}"
+    """Name the database that changes go to; never a secret.
+
+    Raises:
+        PipelineError: `settings`, while it has no name: all databases share one address, and a
+            copied settings file must not write into another one.
+    """
+    name = account.text("database")
+    if not name:
+        raise unfit(account, "database", "Name your Autotask database before writing into it.")
+    return f"{name} at {urlsplit(account.text('zone_url')).hostname or ''}"

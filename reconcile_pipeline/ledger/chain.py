@@ -126,8 +126,9 @@ def _rows_by_seq(connection: sa.Connection) -> dict[int, dict[str, dict[str, Any
     """By number and by kind: two tables may hold one number when somebody forged an entry."""
     found: dict[int, dict[str, dict[str, Any]]] = {}
     for name, table in KINDS.items():
-        for row in connection.execute(sa.select(table)).mappings():
-            found.setdefault(_seq(row), {})[name] = dict(row)
+        for mapping in connection.execute(sa.select(table)).mappings():
+            row = dict(mapping)
+            found.setdefault(_seq(row), {})[name] = row
     return found
 
 

@@ -157,6 +157,14 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, templates: Templates) 
     templates.drop(place)
 
 
+@pytest.fixture
+def postgres_place(tmp_path: Path, templates: Templates) -> Iterator[str]:
+    """As `place`, for what a file does not have."""
+    place = str(templates.copy("postgresql", tmp_path, None))
+    yield place
+    templates.drop(place)
+
+
 @pytest.fixture(params=DIALECTS)
 def filled(
     request: pytest.FixtureRequest, tmp_path: Path, templates: Templates, fill: Fill

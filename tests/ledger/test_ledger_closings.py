@@ -11,6 +11,7 @@ from reconcile_pipeline.ledger.chain import GENESIS, Stamp, head_hash, verify
 from reconcile_pipeline.ledger.closings import (
     Closing,
     close_period,
+    closing_history,
     closing_of,
     closings_by_period,
     reopen_period,
@@ -145,6 +146,22 @@ def test_the_closed_months_are_those_closed_now(ledger: Ledger, stamp: MakeStamp
         NOVEMBER: (f"old-{NOVEMBER}",),
     }
     assert found[NOVEMBER] == closing_of(ledger, NOVEMBER)
+
+
+def test_the_history_of_closings_is_whole(ledger: Ledger, stamp: MakeStamp) -> None:
+    """Every closing and reopening, oldest first, with who, when and why, but not its pulls."""
+    assert closing_history(ledger) == []
+    close(ledger, NOVEMBER, stamp("eve"), "psa-1")
+    reopen_period(ledger, NOVEMBER, reason="late", stamp=stamp(hours=1))
+    close(ledger, NOVEMBER, stamp("finn", 2), "psa-2")
+    found = closing_history(ledger)
+    assert [(row["action"], row["decided_by"], row["reason"]) for row in found] == [
+        ("close", "eve", "fertig ✓"),
+        ("reopen", "dana", "late"),
+        ("close", "finn", "fertig ✓"),
+    ]
+    assert [row["decided_at"][11:16] for row in found] == ["12:00", "13:00", "14:00"]
+    assert not any("psa" in str(value) for row in found for value in row.values())
 
 
 def test_accepting_a_pull_once_is_enough(

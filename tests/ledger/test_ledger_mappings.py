@@ -12,6 +12,7 @@ from reconcile_pipeline.ledger.chain import links
 from reconcile_pipeline.ledger.mappings import (
     Mapping,
     as_rows,
+    mapping_history,
     mappings_in_force,
     record_mappings,
 )
@@ -62,6 +63,14 @@ def test_an_entry_comes_back_as_it_was(
     )
     record_mappings(ledger, [written])
     assert mappings_in_force(open_ledger(place)) == [written]
+
+
+def test_the_history_keeps_what_counts_no_more(ledger: Ledger, entry: Entry) -> None:
+    """Every entry ever made is in the history, oldest first, replaced and excluded ones too."""
+    for target in ("1", "2", None):
+        record_mappings(ledger, [entry("account", target)])
+    assert [row["target_id"] for row in mapping_history(ledger)] == ["1", "2", None]
+    assert [row["state"] for row in mapping_history(ledger)] == ["mapped", "mapped", "excluded"]
 
 
 def test_a_mapping_is_sealed_with_its_door(ledger: Ledger, entry: Entry) -> None:

@@ -18,7 +18,8 @@ def plan_faults(
     dice: Random, wire: Wire, period: str, settle_seconds: float, note: Callable[[str], None]
 ) -> None:
     """One to three faults among the next few changing calls, and now and then of reading ones."""
-    plans = [_lost, _lost, _status, _status, _lying, _late, _late, _late_by_calls, _edit, _reading]
+    often = [_lost, _status, _late]
+    plans = [*often, *often, _lying, _late_by_calls, _edit, _reading, _unreachable]
     for _number in range(dice.choice([1, 1, 1, 2, 2, 3])):
         plan = dice.choice(plans)
         note(f"fault: {plan(dice, wire, period, settle_seconds)}")
@@ -45,9 +46,9 @@ def _status(dice: Random, wire: Wire, _period: str, _settle: float) -> str:
         return _add(dice, wire, "status", value=dice.choice(REFUSALS), text="not now")
     if choice == 1:
         return _add(dice, wire, "status", value=429, retry_after=dice.choice([2, 40, 900]))
-    if choice == 2:  # noqa: PLR2004
+    if choice == 2:
         return _add(dice, wire, "status", value=dice.choice([401, 403]))
-    if choice == 3:  # noqa: PLR2004
+    if choice == 3:
         return _add(dice, wire, "status", value=dice.choice(FAILURES))
     return _add(dice, wire, "status_after", value=dice.choice(FAILURES))
 
@@ -80,6 +81,11 @@ def _edit(dice: Random, wire: Wire, period: str, _settle: float) -> str:
             wire.oracle.edited(wire.sending.line)
 
     return f"edit to {quantity}: " + _add(dice, wire, "hook", value=edit)
+
+
+def _unreachable(dice: Random, wire: Wire, _period: str, _settle: float) -> str:
+    wire.unreachable += dice.choice([1, 2, 7])
+    return f"{wire.unreachable} changes do not leave"
 
 
 def _reading(dice: Random, wire: Wire, _period: str, _settle: float) -> str:

@@ -4,28 +4,28 @@ Everything goes through the doors that people use; each answer they get is told 
 Pulls and cards are the game's own, much simpler than the real ones.
 """
 
-import hashlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any
 
+from nemesis.cards import Service, behind_of, shown_of
 from nemesis.clockwork import JumpingLoop, open_ledger
-from nemesis.oracle import Ask, Oracle, PullSeen, Shown, usual_day
+from nemesis.oracle import Ask, Oracle, PullSeen, usual_day
 from nemesis.psas import Psa
 
 from reconcile_pipeline.closing import close_month
 from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.closings import reopen_period
 from reconcile_pipeline.ledger.decisions import confirm_decision
-from reconcile_pipeline.model import Decision, Finding, PipelineError
+from reconcile_pipeline.model import Decision, Finding
 from reconcile_pipeline.periods import next_period
-from reconcile_pipeline.reconciling.cards import Card, Line, Wanted
+from reconcile_pipeline.reconciling.cards import Wanted
 from reconcile_pipeline.review.decide import Door, decide
 from reconcile_pipeline.review.reading import Behind
 from reconcile_pipeline.systems.registry import SYSTEMS
@@ -35,17 +35,6 @@ from reconcile_pipeline.writeback.undo import settle_change, undo_decision
 FIRST_PERIOD = "2026-11"
 PEOPLE = ("Ann", "Ben", "Cleo")
 MOST_UNITS = 9
-UNPROVEN = {Finding.NO_VENDOR_FIGURE, Finding.STALE_EVIDENCE}
-
-
-@dataclass
-class Service:
-    """One company's service: its lines, and what its vendor counts just now."""
-
-    name: str
-    lines: tuple[str, ...]
-    count: int | None = 4
-    is_stale: bool = False
 
 
 @dataclass
@@ -80,8 +69,10 @@ class Office:
         return Stamp(by or self.dice.choice(PEOPLE), self.loop.now(), "nemesis")
 
     def some_period(self) -> str:
-        return self.dice.choice([*self.boards] or [self.period]) if self.dice.random() < 0.2 else (
-            self.period
+        return (
+            self.dice.choice([*self.boards] or [self.period])
+            if self.dice.random() < 0.2
+            else (self.period)
         )
 
     def board(self, period: str) -> dict[str, Behind]:
@@ -125,56 +116,15 @@ class Office:
         counts_on = day.max if at_once else day
         self.pulls[period] = Pulled(f"pull-{self.number}", began, counts_on, shown)
         self.old_screens.extend(self.board(period).values())
-        cards = [self._behind(service, period, shown, began) for service in self.services]
+        cards = [behind_of(self.psa, service, period, shown, began) for service in self.services]
         self.boards[period] = {behind.card.card_id: behind for behind in cards}
         for behind in cards:
             self.oracle.published[behind.card.card_id] = shown_of(behind)
         self.loop.pass_time(1)
         self.note(f"pull {self.number} for {period}")
 
-    def _behind(
-        self, service: Service, period: str, shown: dict[str, Decimal], began: datetime
-    ) -> Behind:
-        qty_psa = sum((shown[line] for line in service.lines), Decimal(0))
-        vendor = None if service.count is None else Decimal(service.count)
-        finding = _finding(qty_psa, vendor, is_stale=service.is_stale)
-        price = self.psa.price_of[service.lines[0]]
-        says = "|".join(f"{line}={shown[line]}" for line in service.lines)
-        version = hashlib.sha256(f"{finding}|{says}|{vendor}|{price}".encode()).hexdigest()[:12]
-        card = Card(
-            period=period,
-            card_id=f"{period}/{service.name}",
-            card_version=version,
-            company_id=service.name,
-            company_name=f"Company {service.name}",
-            service_name="Seats",
-            finding=finding,
-            qty_psa=qty_psa,
-            qty_vendor=vendor,
-            unit_price=price,
-            currency="USD",
-            amount_delta=None if vendor is None else (vendor - qty_psa) * price,
-            service_group_id="seats",
-            mapping_version="m1",
-            evidence_as_of=began,
-        )
-        return Behind(card, [self._line(line, shown[line]) for line in service.lines])
-
-    def _line(self, line: str, qty: Decimal) -> Line:
-        return Line(
-            line_id=line,
-            agreement_id=self.psa.agreement_of[line],
-            name="Seats",
-            qty=qty,
-            qty_included=None,
-            unit_price=self.psa.price_of[line],
-            effective_on=None,
-            currency="USD",
-            system="our_psa",
-        )
-
-    def prove(self) -> None:
-        period = self.some_period()
+    def prove(self, period: str = "") -> None:
+        period = period or self.some_period()
         if period in self.pulls:
             pulled = self.pulls[period]
             self.oracle.pull = PullSeen(pulled.pull_id, dict(pulled.quantities))
@@ -349,30 +299,3 @@ class Office:
         hours = self.dice.choice([0.01, 0.2, 1, 5, 26])
         self.loop.pass_time(timedelta(hours=hours).total_seconds())
         self.note(f"{hours} h pass")
-
-
-def shown_of(behind: Behind) -> Shown:
-    card = behind.card
-    if card.evidence_as_of is None:
-        raise RuntimeError("the game's cards have evidence")
-    return Shown(
-        card.period,
-        card.card_id,
-        card.card_version,
-        card.qty_vendor is not None and card.finding not in UNPROVEN,
-        card.evidence_as_of,
-        {line.line_id: line.qty for line in behind.lines},
-    )
-
-
-def _finding(qty_psa: Decimal, vendor: Decimal | None, *, is_stale: bool) -> Finding:
-    if vendor is None:
-        return Finding.NO_VENDOR_FIGURE
-    if is_stale:
-        return Finding.STALE_EVIDENCE
-    if vendor == qty_psa:
-        return Finding.MATCH
-    return Finding.UNDER_BILLED if vendor > qty_psa else Finding.OVER_BILLED
-
-
-__all__ = ["Office", "PipelineError", "Service"]

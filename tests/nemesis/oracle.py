@@ -306,6 +306,13 @@ class Oracle(Watch):
         for line in lines:
             self._judge_quantity(line)
 
+    def is_in_the_way(self, change: str) -> None:
+        """The month can't be closed over it, though a pull showed everything."""
+        planned = self.book.changes[change]
+        # A person has to look at what was moved by others; nobody can help it otherwise.
+        is_so = planned.state in ("disproved", *ON_ITS_WAY)
+        self.demand(is_so, f"{change}: {planned.state} for ever, so its month can't be closed")
+
     def _judge_quantity(self, line: str) -> None:
         """The line shows what somebody is answerable for: an edit, or a decided quantity."""
         last = (self.events.get(line) or [None])[-1]

@@ -182,10 +182,10 @@ class ConnectWisePsa(_Common):
         state = ConnectWiseState(_slim(lines))
         super().__init__(ConnectWise(state, dict(CREDENTIALS[self.kind])))
 
-    def shows(self, line: str, day: date) -> Decimal:  # noqa: ARG002 - at once is at once
+    def shows(self, line: str, day: date) -> Decimal:
         return self._lines[line].quantity
 
-    def edit(self, line: str, quantity: int, day: date) -> None:  # noqa: ARG002
+    def edit(self, line: str, quantity: int, day: date) -> None:
         self._lines[line].quantity = Decimal(quantity)
         self.app.state.changed()
 

@@ -5,46 +5,34 @@ again by its number. What is right or wrong is the oracle's to say.
 """
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from nemesis.book import ON_ITS_WAY, Book
-from nemesis.clockwork import Crash, JumpingLoop, Reaper, reaping
+from nemesis.bench import Bench
+from nemesis.clockwork import Crash
 from nemesis.mischief import plan_faults
-from nemesis.office import Office, Service
-from nemesis.oracle import Oracle, usual_day
-from nemesis.psas import PSAS, writer_of
-from nemesis.watch import Rules, Sent
-from nemesis.wire import Meanwhile, Wire
+from nemesis.watch import Sent
+from nemesis.wire import Meanwhile
 
-from reconcile_pipeline import closing
-from reconcile_pipeline.http import WritingClient
+from reconcile_pipeline.applying import unfinished
 from reconcile_pipeline.ledger.chain import verify
-from reconcile_pipeline.ledger.changes import take_lease
+from reconcile_pipeline.ledger.changes import read_changes, take_lease
 from reconcile_pipeline.ledger.closings import refuse_if_closed
 from reconcile_pipeline.model import PipelineError
-from reconcile_pipeline.reconciling.limits import Limits
-from reconcile_pipeline.review import decide as door
-from reconcile_pipeline.systems.writing import LineRef
-from reconcile_pipeline.writeback.batch import Batch, Report, apply_batch
-from reconcile_pipeline.writeback.plan import Gate
+from reconcile_pipeline.periods import next_period
+from reconcile_pipeline.writeback.batch import Report, apply_batch
 
+CLOSING = "no month is closed under a write-back"
+CLOSABLE = "what a pull has shown can be closed"
+AWAITED = (CLOSING, CLOSABLE)
+"""Promises that the engine does not keep yet; the schedule leaves them out unless asked."""
 STEPS_PER_LEDGER = 300
 """Then a fresh ledger and a fresh PSA: reading a ledger costs time with every entry in it."""
 STEPS_AT_REST = 100
-TAIL = 30
-EVIDENCE_HOURS = 24.0
-LIMITS = Limits(
-    large_units=Decimal(4), large_money=Decimal(300), four_eyes_above=Decimal(450)
-)
 
 
 @dataclass
@@ -56,6 +44,7 @@ class Figures:
     steps: int = 0
     ledgers: int = 0
     seconds: float = 0.0
+    """Of this process alone, whatever else the machine does."""
     count: Counter[str] = field(default_factory=Counter)
 
 
@@ -63,73 +52,47 @@ class NemesisError(AssertionError):
     """A promise was broken; the message holds seed, step and what led to it."""
 
 
-def run_schedule(seed: int, steps: int, psa_kind: str) -> Figures:
-    """Play so many steps of the schedule with this number; raises `NemesisError`."""
+def run_schedule(
+    seed: int, steps: int, psa_kind: str, *, awaited: frozenset[str] = frozenset()
+) -> Figures:
+    """Play so many steps of the schedule with this number; raises `NemesisError`.
+
+    `awaited` names promises of `AWAITED` that are to be demanded as well.
+    """
     figures = Figures(seed, psa_kind)
-    began = time.perf_counter()
+    began = time.process_time()
     dice = Random(f"{seed}/{psa_kind}")  # noqa: S311 - a schedule has to be repeatable
     while figures.steps < steps:
-        with TemporaryDirectory(dir="/dev/shm") as folder:  # noqa: S108 - memory, not disk
-            game = Game(Path(folder), dice, figures)
+        with TemporaryDirectory(dir="/dev/shm") as folder:
+            game = Game(Path(folder), dice, figures, awaited)
             try:
                 game.play(min(STEPS_PER_LEDGER, steps - figures.steps))
             finally:
                 game.close()
                 figures.count += game.oracle.count + game.count
                 figures.ledgers += 1
-                figures.seconds = time.perf_counter() - began
+                figures.seconds = time.process_time() - began
     return figures
 
 
-class Game:
+class Game(Bench):
     """One ledger and one PSA, from the first step to rest."""
 
-    def __init__(self, folder: Path, dice: Random, figures: Figures) -> None:
-        self.dice, self.figures = dice, figures
-        self.loop = JumpingLoop()
-        self.count: Counter[str] = Counter()
-        self.tail: deque[str] = deque(maxlen=TAIL)
-        psa = PSAS[figures.kind](8)
-        lines = [*psa.agreement_of]
-        services = [Service(f"S{n}", (line,)) for n, line in enumerate(lines[:4])]
-        services += [Service("S4", tuple(lines[4:6])), Service("S5", tuple(lines[6:8]))]
-        # The ledger makes its file first: the book only reads.
-        office = partial(Office, psa=psa, loop=self.loop, dice=dice, services=services)
-        path = folder / "ledger.db"
-        self.office = office(oracle=None, path=path, note=self.note)  # type: ignore[arg-type]
-        write_back = self.office.system.write_back
-        if write_back is None:
-            raise RuntimeError(f"{psa.kind} can't be written")
-        self.write_back = write_back
-        rules = Rules(
-            is_delta=psa.is_delta,
-            settle_seconds=write_back.settle_seconds,
-            evidence_hours=EVIDENCE_HOURS,
-            large_units=LIMITS.large_units,
-            large_percent=LIMITS.large_percent,
-            large_money=LIMITS.large_money,
-            four_eyes_above=LIMITS.four_eyes_above,
-        )
-        self.oracle = Oracle(Book(path), rules, psa.shows, self.loop.now)
-        self.oracle.begin()
-        self.office.oracle = self.oracle
-        self.wire = Wire(psa, self.oracle, self.loop, dice)
-        self.reaper: Reaper = self.wire.reaper
-
-    def close(self) -> None:
-        self.oracle.book.close()
-        self.office.ledger.engine.dispose()
-        self.loop.close()
+    def __init__(
+        self, folder: Path, dice: Random, figures: Figures, awaited: frozenset[str]
+    ) -> None:
+        super().__init__(folder, dice, figures.kind)
+        self.figures, self.awaited = figures, awaited
 
     def note(self, text: str) -> None:
-        self.tail.append(f"{self.figures.steps:>6} {self.loop.now():%d %H:%M:%S} {text}")
+        super().note(f"step {self.figures.steps:<6} {text}")
 
     # The schedule
 
     def play(self, steps: int) -> None:
         weights = self._weights()
         acts, chances = [*weights], [*weights.values()]
-        with self._patched():
+        with self.patched():
             self.office.pull(self.office.period)
             for number in range(steps):
                 self.figures.steps += 1
@@ -160,8 +123,7 @@ class Game:
         return "\n".join(
             [
                 *self.oracle.violations[:5],
-                f"RECONCILE_SEED={figures.seed}, {figures.kind}, step {figures.steps};"
-                f" the last {len(self.tail)} things that happened:",
+                f"RECONCILE_SEED={figures.seed}, {figures.kind}, step {figures.steps}:",
                 *self.tail,
             ]
         )
@@ -204,7 +166,7 @@ class Game:
         self.note(f"write-back of {period}")
         self.count["batches"] += 1
         self.oracle.batch_begins()
-        work = apply_batch(self._batch_of(period), self._client(), self.write_back)
+        work = apply_batch(self.batch_of(period), self.client(), self.write_back)
         report = self.loop.play(work)
         why = f"; stopped: {report.stopped.message[:120]}" if report.stopped else ""
         ended = {change[:6]: str(state) for change, state in report.ended.items()}
@@ -243,14 +205,14 @@ class Game:
             return
         for number in self.dice.sample(range(1, 12), self.dice.randrange(1, 4)):
             self.wire.meanwhile[self.wire.calls + number] = self._some_person()
-        if self.dice.random() < 0.3:  # noqa: PLR2004
+        if self.dice.random() < 0.3:
             self._plan_faults()
         self.batch()
 
     def deadly_batch(self) -> None:
         if not self._has_work():
             return
-        if self.dice.random() < 0.5:  # noqa: PLR2004
+        if self.dice.random() < 0.5:
             self._plan_faults()
         when = self.dice.choice(["before", "after"])
         number = self.dice.choice([1, 2, 2, 3, 3, 3, 4, 4, 5, 6, 8])
@@ -282,12 +244,14 @@ class Game:
         self.note("rest")
         self.loop.pass_time(3600)
         while self.office.psa.app._late:
-            self._nudge()
+            self.nudge()
         self.oracle.nothing_is_late_any_more()
-        for period in sorted(self._waiting()):
+        for period in sorted(self.waiting()):
             if not self.oracle.book.is_closed(period):
                 self.batch(period)
                 self.batch(period)
+        if CLOSABLE in self.awaited:
+            self._show_everything()
         self.oracle.judge_at_rest([*self.office.psa.agreement_of])
         with self.office.ledger.reading() as connection:
             verdict = verify(connection)
@@ -295,49 +259,30 @@ class Game:
 
     # How it is done
 
-    def _waiting(self) -> set[str]:
-        """Periods in which something is to be written or to be looked up."""
-        waits = {"queued", "not_applied", *ON_ITS_WAY}
-        return {each.period for each in self.oracle.book.changes.values() if each.state in waits}
+    def _show_everything(self) -> None:
+        """A pull of each open month proves what was written: no change may bar the way to close."""
+        office, book = self.office, self.oracle.book
+        self.loop.pass_time(60)
+        periods = [each for each in office.boards if not book.is_closed(each)]
+        # What was undone counts a day later, and is seen by the next month's pull.
+        for period in dict.fromkeys([*periods, next_period(office.period)]):
+            office.pull(period)
+            office.prove(period)
+        book.sync()
+        for period in periods:
+            for change in unfinished(read_changes(office.ledger, period)):
+                self.oracle.is_in_the_way(change.change_id)
 
     def _has_work(self) -> bool:
         """Most batches that have nothing to do are left out: they show nothing."""
-        return bool(self._waiting()) or self.dice.random() < 0.1  # noqa: PLR2004
+        return bool(self.waiting()) or self.dice.random() < 0.1
 
     def _busy_period(self) -> str:
         """As a rule one that has something to do."""
-        busy = sorted(each for each in self._waiting() if not self.oracle.book.is_closed(each))
-        if busy and self.dice.random() < 0.9:  # noqa: PLR2004
+        busy = sorted(each for each in self.waiting() if not self.oracle.book.is_closed(each))
+        if busy and self.dice.random() < 0.9:
             return self.dice.choice(busy)
         return self.office.some_period()
-
-    def _batch_of(self, period: str) -> Batch:
-        def cards() -> dict[str, door.Card]:
-            return {name: behind.card for name, behind in self.office.board(period).items()}
-
-        def gate(now: datetime) -> Gate:
-            return Gate(LIMITS, self.write_back, EVIDENCE_HOURS, now)
-
-        return Batch(self.office.ledger, period, cards, gate, self.loop.now, "nemesis")
-
-    def _client(self) -> WritingClient:
-        client = writer_of(self.office.psa)
-        client._transport = self.wire
-        client._random = self.dice.random
-        client._now = self.loop.now
-        return client
-
-    def _nudge(self) -> None:
-        """Any call makes the simulator apply what is late."""
-
-        async def ask() -> None:
-            client = self._client()
-            line = next(iter(self.office.psa.agreement_of))
-            async with client:
-                ref = LineRef(self.office.psa.agreement_of[line], line)
-                await self.write_back.read(client, ref, usual_day(self.office.period))
-
-        self.loop.play(ask())
 
     def _some_person(self) -> Meanwhile:
         office = self.office
@@ -351,6 +296,7 @@ class Game:
                 office.decide_one,
                 self._rival_batch,
                 self._rival_lease,
+                *([office.close_month] if CLOSING in self.awaited else ()),
             ]
         )
 
@@ -374,7 +320,7 @@ class Game:
         office = self.office
         before = self.wire.calls
         try:
-            await apply_batch(self._batch_of(office.period), self._client(), self.write_back)
+            await apply_batch(self.batch_of(office.period), self.client(), self.write_back)
         finally:
             self.oracle.demand(self.wire.calls == before, "two write-backs run at once")
 
@@ -386,22 +332,6 @@ class Game:
     def _plan_faults(self) -> None:
         settle = self.write_back.settle_seconds
         plan_faults(self.dice, self.wire, self.office.period, settle, self.note)
-
-    @contextmanager
-    def _patched(self) -> Iterator[None]:
-        """The game's cards instead of a warehouse, and its reaper at every commit."""
-        with ExitStack() as stack:
-            for module, name, stand_in in (
-                (door, "read_board", lambda _connection, period: self.office.board(period)),
-                (closing, "evidence_ids", lambda _connection, _period: ["pull"]),
-                (closing, "cards_digest", lambda _connection, _period: ""),
-                (closing, "write_report", lambda *_arguments: Path()),
-                (closing, "ask", lambda *_arguments: [(0,)]),
-            ):
-                stack.callback(setattr, module, name, getattr(module, name))
-                setattr(module, name, stand_in)
-            self.reaper = self.wire.reaper = stack.enter_context(reaping(self.oracle.committed))
-            yield
 
 
 def _lines_of(sent: list[Sent]) -> dict[str, str]:

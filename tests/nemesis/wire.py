@@ -20,6 +20,8 @@ from reconcile_pipeline.simulators.server import Write
 
 Meanwhile = Callable[[], Awaitable[None]]
 OK = range(200, 300)
+NOT_EVEN_SENT = 429
+"""For the oracle as good as turned away: nobody looked at it."""
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -32,6 +34,8 @@ class Wire(httpx.AsyncBaseTransport):
         """What other people do just before the n-th call from now on."""
         self.delays: list[float] = []
         """So many seconds late the next changes are applied, whose answers are lost."""
+        self.unreachable = 0
+        """So many of the next changes don't even leave this machine."""
         self.calls = 0
         self._inner = httpx.ASGITransport(app=psa.app)
         self._struck: list[str] = []
@@ -45,6 +49,7 @@ class Wire(httpx.AsyncBaseTransport):
         self.psa.app.faults.clear()
         self.meanwhile.clear()
         self.delays.clear()
+        self.unreachable = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         for _turn in range(self.dice.randrange(4)):
@@ -59,6 +64,10 @@ class Wire(httpx.AsyncBaseTransport):
         if asked is None or asked.amount is None:
             return await self._look(request, asked)
         sent = self.oracle.sending(asked.line, asked.amount, asked.day)
+        if self.unreachable:
+            self.unreachable -= 1
+            self.oracle.answered(sent, NOT_EVEN_SENT, ["unreachable"])
+            raise httpx.ConnectError("nobody listens", request=request)
         if self.delays:
             delay = self.delays.pop(0)
             self.oracle.answered(sent, None, ["late"])

@@ -3,17 +3,21 @@
 Executed with `runpy` in a child of `multiprocessing`'s fork server, where everything heavy is
 imported already. `order` is a dictionary with the keys:
     arguments: of the command; cwd; environment: variables to add; out, err: files for its output;
-    is_impatient: do not wait between tries;
+    is_impatient: do not wait between tries, nor for a PSA to settle;
     crash: "module:function:n:before|after", or "": kill this process around the n-th call;
-    now: an instant for the process's own clock, or "".
+    now: an instant for the process's own clock, or "";
+    by_hand: the kind of a PSA that takes no changes from us in this process, or "".
 """
 
 import asyncio
 import importlib
+import inspect
+import itertools
 import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -32,19 +36,46 @@ def arm(crash: str) -> None:
     for parent in parents:
         owner = getattr(owner, parent)
     right: Callable[..., Any] = getattr(owner, last)
-    calls = 0
+    # One step for all threads: two of them never get the same number.
+    calls = itertools.count(1)
+
+    def strike(call: int, moment: str) -> None:
+        if (call, moment) == (int(number), when):
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def deadly(*arguments: Any, **named: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == int(number) and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+        call = next(calls)
+        strike(call, "before")
         result = right(*arguments, **named)
-        if calls == int(number) and when == "after":
-            os.kill(os.getpid(), signal.SIGKILL)
+        strike(call, "after")
         return result
 
-    setattr(owner, last, deadly)
+    async def deadly_later(*arguments: Any, **named: Any) -> Any:
+        call = next(calls)
+        strike(call, "before")
+        result = await right(*arguments, **named)
+        strike(call, "after")
+        return result
+
+    setattr(owner, last, deadly_later if inspect.iscoroutinefunction(right) else deadly)
+
+
+def hurry() -> None:
+    """Wait for nothing: no second try, no settle wait."""
+    from reconcile_pipeline.http import ApiClient  # noqa: PLC0415 - in the child only
+    from reconcile_pipeline.writeback.batch import apply_batch  # noqa: PLC0415
+
+    for function in (ApiClient.__init__, apply_batch):
+        defaults = function.__kwdefaults__
+        assert "sleep" in defaults, "this one does not wait any more"
+        defaults.update(sleep=no_pause)
+
+
+def take_writing_from(kind: str) -> None:
+    """Make a PSA one whose lines only people can change."""
+    from reconcile_pipeline.systems.registry import SYSTEMS  # noqa: PLC0415 - in the child only
+
+    SYSTEMS[kind] = replace(SYSTEMS[kind], write_back=None, writer=None)
 
 
 def act() -> None:
@@ -55,9 +86,9 @@ def act() -> None:
     os.environ.update(order["environment"])
     sys.argv = ["reconcile", *order["arguments"]]
     if order["is_impatient"]:
-        from reconcile_pipeline.http import ApiClient  # noqa: PLC0415 - in the child only
-
-        ApiClient.__init__.__kwdefaults__.update(sleep=no_pause)  # type: ignore[union-attr]
+        hurry()
+    if order.get("by_hand"):
+        take_writing_from(order["by_hand"])
     if order["crash"]:
         arm(order["crash"])
     from reconcile_pipeline.cli import main  # noqa: PLC0415 - in the child only

@@ -81,7 +81,7 @@ def test_decisions_become_action_items(
     exported = reconcile("export", file, "--config", installed.config)
     assert exported.code == 0, exported.told
     [count] = rows_of(published, "select count(*) as cards from recon.discrepancies")
-    assert f"{count['cards']} discrepancies of {period} written" in exported.told
+    assert f"{count['cards']} open discrepancies of {period} written" in exported.told
     agreed = other["qty_psa"] + 1
     fill = fill_xlsx if kind == "xlsx" else fill_csv
     fill(
@@ -97,7 +97,9 @@ def test_decisions_become_action_items(
     ended = reconcile(*review)
     assert ended.code == 0, ended.told
     assert "3 decisions: reconcile" in ended.told
-    assert "2 action items: change_line" in ended.told
+    assert "3 cards: decided" in ended.told
+    assert "2 line changes: queued" in ended.told
+    assert "1 for a person: add_line" in ended.told
     lines = {str(line.id): line for line in installed.simulation.world.lines}
 
     def item(card: Row, action: str, target: Decimal) -> Row:
@@ -108,6 +110,7 @@ def test_decisions_become_action_items(
             "period": period,
             "card_id": card["card_id"],
             "action": action,
+            "state": "queued" if line else None,
             "company_id": card["company_id"],
             "company_name": card["company_name"],
             "service_name": card["service_name"],

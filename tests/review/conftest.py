@@ -210,6 +210,8 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
     # A handful of rows: more threads would only get in each other's way.
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         connection.execute("set timezone = 'Asia/Tokyo'")
+        # Plans for a handful of rows cost more than they save; tests/warehouse keeps the optimizer.
+        connection.execute("pragma disable_optimizer")
         create_tables(connection)
         yield connection
 
@@ -329,3 +331,9 @@ def next_month() -> date:
 @pytest.fixture
 def in_short() -> Any:
     return planned
+
+
+@pytest.fixture
+def sit_down() -> Callable[[duckdb.DuckDBPyConnection, Ledger], Desk]:
+    """(warehouse, ledger) -> a desk before an installation that a test made for itself."""
+    return lambda connection, ledger: Desk(BOOKS(connection), ledger, built={PERIOD})

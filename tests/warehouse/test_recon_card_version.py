@@ -1,6 +1,8 @@
 """card_id and card_version: a card keeps its name, and changes its version with its numbers."""
 
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 Pair = Callable[..., Any]
@@ -94,3 +96,126 @@ def test_cards_of_one_month_have_names_of_their_own(pair: Pair) -> None:
     for number, (company, product) in enumerate([("1", "q"), ("2", "p"), ("2", "q")]):
         books.line(company, product, 1, line_id=f"m{number}")
     assert len({row["card_id"] for row in books.cards().values()}) == 4
+
+
+Usage = tuple[str, str, object]
+Link = tuple[str, str, str | None, dict[str, Any]]
+USAGE: list[Usage] = [("a", "s", 8), ("b", "t", 3)]
+LINKS: list[Link] = [
+    ("account", "a", "1", {}),
+    ("service", "s", "p", {}),
+    ("account", "b", "2", {}),
+    ("service", "t", "q", {}),
+]
+
+
+def mapped(books: Any, usage: list[Usage], links: list[Link], name: str = "") -> dict[str, Any]:
+    """Company 1's card: 5 invoiced of product p; company 2 has q, and nothing to do with it."""
+    books.clear()
+    for system in ("psa", "pax8"):
+        books.pull(system)
+    for number, product in (("1", "p"), ("2", "q")):
+        books.company(number)
+        books.product(product)
+        books.line(number, product, 5, line_id=f"l{number}")
+    for account in ("a", "b", "c"):
+        books.account(account, name)
+    for service in ("s", "t", "u"):
+        books.service(service)
+    for account, service, qty in usage:
+        books.usage(account, service, qty)
+    for kind, item, target, changes in links:
+        books.map(kind, item, target, **changes)
+    found: dict[str, Any] = books.cards()["1", "p"]
+    return found
+
+
+REMAPPED: dict[str, tuple[list[Usage], list[Link], object]] = {
+    "another account with the same count": (
+        [("c", "s", 8)],
+        [("account", "c", "1", {}), ("service", "s", "p", {})],
+        8,
+    ),
+    "another service with the same count": (
+        [("a", "u", 8)],
+        [("account", "a", "1", {}), ("service", "u", "p", {})],
+        8,
+    ),
+    "a second account that uses nothing": ([], [*LINKS, ("account", "c", "1", {})], 8),
+    "a second account that shares the count": (
+        [("a", "s", 5), ("c", "s", 3)],
+        [*LINKS, ("account", "c", "1", {})],
+        8,
+    ),
+    "a second service that counts nothing": ([], [*LINKS, ("service", "u", "p", {})], 8),
+    "another multiplier that gives the same": (
+        [("a", "s", 4)],
+        [("account", "a", "1", {}), ("service", "s", "p", {"multiplier": Decimal(2)})],
+        8,
+    ),
+    "the account was excluded": (
+        [],
+        [("account", "a", None, {}), ("service", "s", "p", {}), ("account", "b", "1", {})],
+        0,
+    ),
+}
+UNRELATED: dict[str, list[Link]] = {
+    "another company's account": [*LINKS[:2], ("account", "c", "2", {}), LINKS[3]],
+    "another product's service": [*LINKS[:3], ("service", "u", "q", {})],
+    "another company's account excluded": [*LINKS[:2], ("account", "b", None, {}), LINKS[3]],
+    "who mapped it and how": [
+        (kind, item, target, {"method": "imported", "decided_by": "mappings.csv", "reason": "x"})
+        for kind, item, target, _changes in LINKS
+    ],
+    "a count that is only shown beside it": [
+        *LINKS,
+        ("service", "u", "p", {"leg": "purchased"}),
+    ],
+}
+
+
+def test_mapping_otherwise_is_a_new_version_even_with_equal_counts(books: Any) -> None:
+    """A count that rests on other accounts or services is not the one that was decided on."""
+    first = mapped(books, USAGE, LINKS)
+    for name, (usage, links, qty) in REMAPPED.items():
+        second = mapped(books, usage or USAGE, links)
+        assert second["qty_vendor"] == qty, name
+        assert second["card_id"] == first["card_id"], name
+        assert second["mapping_version"] != first["mapping_version"], name
+        assert second["card_version"] != first["card_version"], name
+
+
+def test_other_mappings_leave_the_version_alone(books: Any) -> None:
+    """Mapping somebody else's account, or a rename, reopens no card it has nothing to do with."""
+    first = mapped(books, USAGE, LINKS)
+    for name, links in UNRELATED.items():
+        second = mapped(books, USAGE, links)
+        assert second["mapping_version"] == first["mapping_version"], name
+        assert second["card_version"] == first["card_version"], name
+    renamed = mapped(books, USAGE, LINKS, name="Renamed")
+    assert renamed["card_version"] == first["card_version"]
+
+
+def test_lines_say_whether_the_psa_counts_them_itself(pair: Pair) -> None:
+    """A line that is never written is told apart on the card's lines, down to the decision."""
+    books = pair(5, 8)
+    books.line("1", "p", 3, line_id="l2", auto=True)
+    books.build()
+    lines = {row["record_id"]: row for row in books.rows("recon.card_lines")}
+    assert {name: row["is_auto_counted"] for name, row in lines.items()} == {
+        "l1": False,
+        "l2": True,
+        "a/s/u1": False,
+    }
+    assert books.rows("recon.cards")[0]["qty_psa"] == 8
+
+
+def test_commitments_stand_on_the_vendors_lines(pair: Pair) -> None:
+    """Until when a count can't go down is told per usage row, in PSA units."""
+    books = pair(9, None)
+    books.mappings[-1]["multiplier"] = Decimal(3)
+    books.usage("a", "s", 2, committed_until=date(2027, 3, 31))
+    books.build()
+    (line,) = (row for row in books.rows("recon.card_lines") if row["side"] == "vendor")
+    assert line["commitment_ends_on"] == date(2027, 3, 31)
+    assert (line["qty"], line["qty_counted"]) == (2, 6)

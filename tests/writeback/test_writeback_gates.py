@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from writeback_bench.bench import AFTER, BEFORE, PERIOD, Bench
+from writeback_bench.bench import AFTER, BEFORE, PERIOD, Bench, cards_of
 
 from reconcile_pipeline.ledger.changes import Change, read_changes
 from reconcile_pipeline.ledger.closings import close_period, reopen_period
@@ -20,7 +20,7 @@ from reconcile_pipeline.model import Category, ChangeState, PipelineError
 from reconcile_pipeline.reconciling.cards import Card
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.writeback.batch import plan_batch
-from reconcile_pipeline.writeback.plan import Gate
+from reconcile_pipeline.writeback.plan import Gate, Known, make_plan
 
 EditCards = Callable[[dict[str, Card]], dict[str, Card]]
 ANY_KIND = pytest.mark.parametrize("kind", ["connectwise"])
@@ -214,7 +214,7 @@ def test_taken_back_while_queued(bench: Bench) -> None:
     [change] = bench.decide()
     withdraw_decision(bench.ledger, change.decision_id, reason="oops", stamp=bench.stamp())
     report = bench.write()
-    assert (report.ended, bench.server.log) == ({}, [])
+    assert (report.plan.blocked, report.ended, bench.server.log) == ((), {}, [])
 
 
 @pytest.mark.parametrize("seconds_person", ["withdraws", "decides"])
@@ -295,6 +295,34 @@ def test_two_changes_of_one_line(bench: Bench) -> None:
     assert bench.states() == ["verified", "queued"]
     bench.write()
     assert [write.qty_after for write in bench.server.app.writes] == [AFTER, Decimal(25)]
+
+
+def test_line_that_is_not_settled(bench: Bench) -> None:
+    """While nobody knows what became of a change, no other change of its line is sent."""
+    [first] = bench.decide()
+    bench.fault("drop_before")
+    bench.fault_reads("status", after_n_calls=bench.calls_per_look, times=None, value=503)
+    bench.write()
+    bench.server.faults.clear()
+    line = next(each for each in bench.server.state.world.lines if str(each.id) == first.line_id)
+    planned = bench.planned(line, Decimal(25))
+    record_decisions(bench.ledger, [bench.decided(planned)], origin="tests")
+    bench.fault_reads("replace_body", value=lambda _body: b'{"quantity": NaN}')
+    report = bench.write()
+    assert [blocked.why for blocked in report.plan.blocked] == [
+        "another change of the same line is not settled yet"
+    ]
+    assert (bench.states(), bench.sends()) == (["unknown", "queued"], 1)
+
+
+@ANY_KIND
+def test_decision_that_does_not_stand(bench: Bench) -> None:
+    """A change is held back when its decision is not among those that stand."""
+    [change] = bench.decide()
+    known = Known(changes=[change], decisions={}, confirmed={}, cards=cards_of(bench.ledger))
+    plan = make_plan(known, bench.batch().gate(bench.clock()))
+    assert plan.ready == ()
+    assert [blocked.why for blocked in plan.blocked] == ["its decision does not stand any more"]
 
 
 @ANY_KIND

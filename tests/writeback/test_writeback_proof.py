@@ -136,15 +136,17 @@ def preview(bench: Bench, changes: list[Change]) -> list[Preview]:
 
 def test_dry_run_cannot_write(bench: Bench) -> None:
     """The dry run's client has no method that writes; it reads each line and leaves no trace."""
-    as_decided, edited, gone = changes = bench.decide(3)
+    as_decided, edited, gone, ended = changes = bench.decide(4)
     bench.edit(edited, Decimal(21))
-    bench.break_line(gone, next(iter(bench.play.breaks)))
+    # The first way leaves nothing to be seen, the third one a quantity that must not be changed.
+    ways = list(bench.play.breaks)
+    bench.break_line(gone, ways[0])
+    bench.break_line(ended, ways[2])
     found = preview(bench, changes)
-    assert [one.is_as_decided for one in found] == [True, False, False]
-    assert [one.shows for one in found[:2]] == ["20", "21"]
-    assert found[2].shows == next(iter(bench.play.breaks))
+    assert [one.is_as_decided for one in found] == [True, False, False, False]
+    assert [one.shows for one in found] == ["20", "21", ways[0], ways[2]]
     assert {call.method for call in bench.server.log} == {"GET"}
-    assert (bench.server.app.writes, bench.states()) == ([], ["queued"] * 3)
+    assert (bench.server.app.writes, bench.states()) == ([], ["queued"] * 4)
     assert found[0].change.change_id == as_decided.change_id
 
 

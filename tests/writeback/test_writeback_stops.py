@@ -26,6 +26,16 @@ def test_asked_to_wait(bench: Bench, retry_after: float | None, waited: float) -
     assert bench.trail(changes[1]) == ["intent", "not_applied", "intent", "sent", "verified"]
 
 
+def test_waiting_costs_no_try(bench: Bench) -> None:
+    """A change that was turned away first may still be repeated once when nobody answers."""
+    [change] = bench.decide()
+    bench.fault("status", times=2, value=429)
+    bench.fault("drop_before", after=2)
+    bench.write()
+    bench.assert_written_once(change)
+    assert bench.sends() == 4
+
+
 def test_edited_while_we_waited(bench: Bench) -> None:
     """After a wait the line is looked at again: what somebody edited meanwhile is a conflict."""
     [change] = bench.decide()
@@ -116,6 +126,18 @@ def test_cannot_be_read_while_settling(bench: Bench) -> None:
     bench.fault_reads("status", after_n_calls=bench.calls_per_look, times=None, value=503)
     assert bench.write().stopped is not None
     assert bench.states() == ["unknown", "queued"]
+    report = bench.write()
+    assert report.stopped is not None
+    assert (bench.states(), bench.sends()) == (["unknown", "queued"], 1)
+
+
+def test_refused_while_settling(bench: Bench) -> None:
+    """Keys that are refused while something is looked up stop the batch before it sends more."""
+    bench.decide(2)
+    bench.fault("drop_before")
+    bench.fault_reads("status", after_n_calls=bench.calls_per_look, value=401)
+    assert bench.write().stopped is not None
+    bench.fault_reads("status", value=401)
     report = bench.write()
     assert report.stopped is not None
     assert (bench.states(), bench.sends()) == (["unknown", "queued"], 1)

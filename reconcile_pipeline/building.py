@@ -75,12 +75,14 @@ def evidence_of(site: Site, period: str, *, now: datetime) -> list[Evidence]:
     if closing is None and period == open_period(now, site.settings.timezone):
         configured = {system.name for system in site.settings.systems}
     attempts = read_manifests(site.state.landing, period)
+    accepted = accepted_pull_ids(site.ledger)
     if closing is not None:
-        # A closed month rests on the pulls it was closed with, whatever was pulled since.
-        attempts = [item for item in attempts if item.pull_id in closing.evidence]
+        # A closed month rests on what was known then: neither later pulls nor later acceptances.
+        attempts = [item for item in attempts if item.started_at <= closing.closed_at]
+        accepted &= frozenset(closing.evidence)
     return current_evidence(
         attempts,
-        accepted=accepted_pull_ids(site.ledger),
+        accepted=accepted,
         systems=configured,
     )
 

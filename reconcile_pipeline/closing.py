@@ -40,12 +40,14 @@ class Closed:
     report: Path
     left_open: int
     """Cards nobody decided."""
+    left_unwritten: int
+    """Changes that were decided and never sent; their cards come back next month."""
 
 
 def close_month(
     connection: Connection, site: Site, period: str, *, reason: str, stamp: Stamp
 ) -> Closed:
-    """Freeze a month whose changes have all arrived and been shown by a pull.
+    """Freeze a month whose written changes were all shown by a pull.
 
     Raises:
         PipelineError: `conflict`, while a change is unsettled or unproved; `input`, when the
@@ -70,8 +72,8 @@ def close_month(
     with site.ledger.reading() as ledger:
         head = head_hash(ledger)
     report = write_report(connection, site, closing, head)
-    left_open = int(ask(connection, "review_numbers", period)[0][0])
-    return Closed(closing, head, report, left_open)
+    left_open, left_unwritten = ask(connection, "review_numbers", period)[0][:2]
+    return Closed(closing, head, report, int(left_open), int(left_unwritten))
 
 
 def check_frozen(connection: Connection, site: Site, period: str) -> None:

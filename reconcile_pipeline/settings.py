@@ -4,13 +4,14 @@ Every mistake is one sentence that names the file, the table and the key. Secret
 file holds the names of variables, and values are looked up when a client is made. No Dagster.
 """
 
+import logging
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from reconcile_pipeline.model import Category, PipelineError, Role
 from reconcile_pipeline.reconciling.limits import Limits
@@ -20,6 +21,8 @@ from reconcile_pipeline.settings_systems import SecretSource, SystemSettings
 from reconcile_pipeline.settings_tables import TABLES, read_own_tables
 from reconcile_pipeline.systems.base import System
 from reconcile_pipeline.systems.registry import SYSTEMS
+
+logger = logging.getLogger(__name__)
 
 FILE_NAME = "reconcile.toml"
 _SYSTEM_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -83,10 +86,17 @@ class Settings:
     def secret_values(self) -> tuple[str, ...]:
         """Return every secret that can be found now, for redaction; missing ones are left out."""
         found = {value for system in self.systems for value in system.secret_values()}
-        if self.ledger_variable and (url := self.secrets.find(self.ledger_variable)):
-            password = urlsplit(url).password
-            found |= {url, *([password] if password else [])}
-        return tuple(sorted(found))
+        return tuple(sorted(found | self._ledger_secrets()))
+
+    def _ledger_secrets(self) -> set[str]:
+        try:
+            url = self.secrets.find(self.ledger_variable) if self.ledger_variable else None
+            password = urlsplit(url).password if url else None
+        except (PipelineError, ValueError):
+            # Nothing to mask then; whoever opens the ledger gets the same error, loudly.
+            logger.debug("the ledger's URL can't be looked up")
+            return set()
+        return {text for text in (url, password, unquote(password or "")) if text}
 
 
 def load_settings(

@@ -255,8 +255,11 @@ def _limits(
     tables: Mapping[str, Table], policy: Mapping[str, Value], write_back: Mapping[str, Value]
 ) -> Limits:
     table = tables["write_back"]
+    most = _within(table, write_back, "most_changes", (1.0, 100_000.0))
+    if not most.is_integer():
+        raise table.refuse("key 'most_changes' is not a whole number", "Write most_changes = 200")
     return Limits(
-        most_changes=int(_within(table, write_back, "most_changes", (1.0, 100_000.0))),
+        most_changes=int(most),
         large_units=_amount(table, write_back, "large_units"),
         large_percent=_amount(table, write_back, "large_percent"),
         large_money=_amount(table, write_back, "large_money"),

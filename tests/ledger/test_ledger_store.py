@@ -131,7 +131,7 @@ def test_a_ledger_moved_on_meanwhile_is_refused(
         Ledger(place)
 
 
-def test_a_servers_lock_is_held_by_one(postgres_place: str, open_ledger: OpenLedger) -> None:
+def test_a_servers_lock_is_held_by_one(postgres_place: Place, open_ledger: OpenLedger) -> None:
     """While one holds a lock of the server others don't get it, but they may read and write."""
     one, other = open_ledger(postgres_place), open_ledger(postgres_place)
     with one.server_lock(7) as is_mine:

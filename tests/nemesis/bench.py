@@ -87,7 +87,7 @@ class Bench:
             return {name: behind.card for name, behind in self.office.board(period).items()}
 
         def gate(now: datetime) -> Gate:
-            return Gate(LIMITS, self.write_back, EVIDENCE_HOURS, now)
+            return Gate(LIMITS, self.write_back, EVIDENCE_HOURS, now, period)
 
         return Batch(self.office.ledger, period, cards, gate, self.loop.now, "nemesis")
 

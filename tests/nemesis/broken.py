@@ -4,7 +4,6 @@ Test of the test: an oracle that is content with these is content with anything.
 """
 
 import asyncio
-import functools
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from types import SimpleNamespace
@@ -54,11 +53,7 @@ def does_not_wait(patch: Patch) -> None:
     async def no_wait(_seconds: float) -> None:
         await asyncio.sleep(0)
 
-    patch.setattr(batch, "Writer", functools.partial(_with, Writer, sleep=no_wait))
-
-
-def _with(kind: Any, *, sleep: Any, **fields: Any) -> Any:
-    return kind(**(fields | {"sleep": sleep}))
+    patch.setattr(batch, "Writer", lambda **fields: Writer(**(fields | {"sleep": no_wait})))
 
 
 @breaks

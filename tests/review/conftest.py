@@ -210,8 +210,6 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
     # A handful of rows: more threads would only get in each other's way.
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
         connection.execute("set timezone = 'Asia/Tokyo'")
-        # Plans for a handful of rows cost more than they save; tests/warehouse keeps the optimizer.
-        connection.execute("pragma disable_optimizer")
         create_tables(connection)
         yield connection
 

@@ -31,6 +31,8 @@ MORE_FATES: dict[str, Fate] = {
     "failed": ("status", {"value": 503}),
     "to be repeated": ("status", {"value": 429, "retry_after": 20}),
 }
+COMMON = [("answered", "before"), ("not applied", "before"), ("late", "before")]
+"""Dying before an entry includes what was done since the one before; these are tried each time."""
 LONGEST = 30
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -111,8 +113,14 @@ def sweep(bench: Bench, fate: Fate | None, when: str, *, lines: int = 1) -> int:
     raise AssertionError(f"a batch makes more than {LONGEST} entries")
 
 
-@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("fate", FATES)
+@pytest.mark.parametrize(
+    ("fate", "when"),
+    [
+        pytest.param(fate, when, marks=[] if (fate, when) in COMMON else pytest.mark.slow)
+        for fate in FATES
+        for when in ("before", "after")
+    ],
+)
 def test_killed_at_every_entry(bench: Bench, fate: str, when: str) -> None:
     """Dying before or after any entry, the change ends as decided and is never doubled."""
     entries = sweep(bench, FATES[fate], when)
@@ -137,15 +145,8 @@ def test_killed_with_several_under_way(bench: Bench, fate: str, when: str) -> No
     assert sweep(bench, FATES[fate], when, lines=3) >= 10
 
 
-@pytest.mark.parametrize(
-    ("kind", "when"),
-    [
-        ("autotask", "before"),
-        pytest.param("autotask", "after", marks=pytest.mark.slow),
-        pytest.param("connectwise", "before", marks=pytest.mark.slow),
-        pytest.param("connectwise", "after", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_while_settling(bench: Bench, when: str) -> None:
     """Dying a second time, at any entry of the batch that settles, changes nothing either."""
     for number in range(1, LONGEST):

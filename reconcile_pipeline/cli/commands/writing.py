@@ -102,6 +102,11 @@ def close(
     refresh_review(site, month)
     if closed.left_open:
         console.print(f"{closed.left_open} cards were left without a decision.")
+    if closed.left_unwritten:
+        console.print(
+            f"[yellow]{closed.left_unwritten} decided changes were never written[/yellow]; their"
+            " cards come back next month."
+        )
     console.print(f"{month} is closed. Report: {closed.report}")
     console.print(f"Head of the ledger: {closed.head}")
 

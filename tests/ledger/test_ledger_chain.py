@@ -217,3 +217,23 @@ def test_a_forged_link_is_found(filled: Ledger, tampering: Tampering) -> None:
         verdict = verify(connection)
     assert verdict.entries == seq - 1
     assert verdict.trouble.startswith(f"entry {seq} (leases, ")
+
+
+def test_a_resealed_entry_is_found(filled: Ledger, tampering: Tampering) -> None:
+    """Who edits an entry and seals it anew breaks the next one; who seals all anew, the report."""
+    with tampering(filled) as connection:
+        head = head_hash(connection)
+        before = GENESIS
+        for link in list(links(connection)):
+            seq, table = link["seq"], KINDS[link["kind"]]
+            if seq == 2:
+                edit = sa.update(table).where(table.c.seq == seq)
+                connection.execute(edit.values(item_name="forged"))
+            row = connection.execute(sa.select(table).where(table.c.seq == seq)).mappings().one()
+            forged = {**link, "content_hash": chain_module._hash_of(row)}
+            forged["hash"] = before = chain_module._seal(before, forged)
+            connection.execute(sa.update(chain).where(chain.c.seq == seq).values(forged))
+            if seq == 2:
+                assert verify(connection).trouble.startswith("entry 3 ")
+        assert verify(connection).trouble == ""
+        assert "cut off" in verify(connection, expected_head=head).trouble

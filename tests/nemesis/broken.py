@@ -19,6 +19,7 @@ from reconcile_pipeline.ledger.tables import intents
 from reconcile_pipeline.model import ChangeState
 from reconcile_pipeline.reconciling import decide as rules
 from reconcile_pipeline.review import decide as door
+from reconcile_pipeline.simulators.autotask_changes import Adjuster
 from reconcile_pipeline.writeback import batch, engine, plan, proof, undo
 from reconcile_pipeline.writeback.engine import Writer
 
@@ -215,3 +216,24 @@ def writes_twice_what_is_written(patch: Patch) -> None:
         return result
 
     patch.setattr(Writer, "_carry_one", twice)
+
+
+@breaks
+def repeats_where_the_psa_takes_it_twice(patch: Patch) -> None:
+    """A PSA of differences that lets a second adjustment through was said to be harmless."""
+
+    class Forgetful(set[object]):
+        def add(self, _item: object) -> None:
+            return None
+
+    right = Adjuster.__init__
+
+    def made(self: Adjuster, *arguments: Any) -> None:
+        right(self, *arguments)
+        self._adjusted = Forgetful()  # type: ignore[assignment]
+
+    patch.setattr(Adjuster, "__init__", made)
+
+
+ON_AUTOTASK = {"repeats_where_the_psa_takes_it_twice"}
+"""Breaks that only differences can show; all others are played with absolute quantities."""

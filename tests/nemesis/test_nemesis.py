@@ -7,7 +7,7 @@ import os
 import secrets
 
 import pytest
-from nemesis.broken import BROKEN
+from nemesis.broken import BROKEN, ON_AUTOTASK
 from nemesis.psas import PSAS
 from nemesis.schedule import AWAITED, Figures, NemesisError, run_schedule
 
@@ -75,4 +75,6 @@ def test_a_broken_engine_is_found(name: str, monkeypatch: pytest.MonkeyPatch) ->
     """An engine that breaks one promise does not get through the schedule."""
     BROKEN[name](monkeypatch)
     with pytest.raises(NemesisError):
-        run_schedule(FIXED, MOST_STEPS_TO_FIND, "connectwise")
+        run_schedule(
+            FIXED, MOST_STEPS_TO_FIND, "autotask" if name in ON_AUTOTASK else "connectwise"
+        )

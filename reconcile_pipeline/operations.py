@@ -201,5 +201,6 @@ def _metadata(report: Report) -> dict[str, Any]:
     return {
         "touched": len(states),
         "blocked": len(report.plan.blocked),
+        "could_not_be_read": len(report.unread),
         **{f"ended_{state}": states.count(state) for state in sorted(set(states))},
     }

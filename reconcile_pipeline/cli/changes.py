@@ -14,7 +14,6 @@ from reconcile_pipeline.model import Decision
 from reconcile_pipeline.reconciling.limits import Limits, confirmations_needed
 from reconcile_pipeline.reconciling.line_changes import Split
 from reconcile_pipeline.review.decide import Door
-from reconcile_pipeline.writeback.batch import Report
 from reconcile_pipeline.writeback.plan import WAITING, Plan
 
 MOST_SHOWN = 200
@@ -92,20 +91,6 @@ def print_dry_run(console: Console, found: DryRun) -> None:
             "Writing is switched off. To switch it on, set in [write_back]: enabled = true and"
             f' tenant = "{escape(found.tenant)}"',
             markup=False,
-        )
-
-
-def print_report(console: Console, report: Report) -> None:
-    """How a batch ended, by state; each change that needs a person by name."""
-    states = [str(state) for state in report.ended.values()]
-    for state in sorted(set(states)):
-        console.print(f"{states.count(state):>6} {state}")
-    if not states:
-        console.print("Nothing was written.")
-    for blocked in report.plan.blocked:
-        console.print(
-            f"[yellow]waits[/yellow] {escape(_name(blocked.change))}: {escape(blocked.why)}."
-            f" Next: {escape(blocked.next_step)}"
         )
 
 

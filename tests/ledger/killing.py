@@ -123,7 +123,8 @@ def tell(pipe: int, decision_id: str) -> None:
 
 def killed_all(place: Path | str, kills: list[tuple[int, str]]) -> list[tuple[int, list[str]]]:
     # Its statements are compiled here once, and no connection is open when a child is made.
-    ledger, warm = Ledger(place), []
+    ledger = Ledger(place)
+    warm: list[str] = []
     record(ledger, "warm", 1, warm.append)
     ledger.engine.dispose()
     rounds = [

@@ -230,7 +230,7 @@ def test_a_resealed_entry_is_found(filled: Ledger, tampering: Tampering) -> None
                 edit = sa.update(table).where(table.c.seq == seq)
                 connection.execute(edit.values(item_name="forged"))
             row = connection.execute(sa.select(table).where(table.c.seq == seq)).mappings().one()
-            forged = {**link, "content_hash": chain_module._hash_of(row)}
+            forged = {**link, "content_hash": chain_module._hash_of(dict(row))}
             forged["hash"] = before = chain_module._seal(before, forged)
             connection.execute(sa.update(chain).where(chain.c.seq == seq).values(forged))
             if seq == 2:

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from reconcile_pipeline.ledger import changes as changes_module
-from reconcile_pipeline.ledger.chain import Stamp
+from reconcile_pipeline.ledger.chain import Stamp, append
 from reconcile_pipeline.ledger.changes import (
     Change,
     Intent,
@@ -98,16 +97,16 @@ def test_a_decision_and_its_changes_are_kept_together_or_not_at_all(
     ledger: Ledger, plan: Plan, planned: MakePlanned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failure between the decision and its last change leaves neither."""
-    right, count = changes_module.append, 0
+    count = 0
 
     def fail_at_second(*arguments: Any) -> int:
         nonlocal count
         count += 1
         if count == 2:
             raise ZeroDivisionError
-        return right(*arguments)
+        return append(*arguments)
 
-    monkeypatch.setattr(changes_module, "append", fail_at_second)
+    monkeypatch.setattr("reconcile_pipeline.ledger.changes.append", fail_at_second)
     with pytest.raises(ZeroDivisionError):
         plan(planned(), planned(line_id="l2"))
     assert (read_decisions(ledger), read_changes(ledger)) == ([], [])

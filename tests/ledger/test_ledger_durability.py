@@ -94,16 +94,18 @@ def test_a_backup_while_somebody_writes_is_whole(
     copies = []
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(write)
-        for number in range(5):
-            has_written.clear()
-            assert has_written.wait(10)
-            copies.append((tmp_path / f"copy-{number}.db", set(acknowledged)))
-            back_up(tmp_path / "ledger.db", copies[-1][0])
-        is_over.set()
+        try:
+            for number in range(5):
+                has_written.clear()
+                assert has_written.wait(10)
+                copies.append((tmp_path / f"copy-{number}.db", set(acknowledged)))
+                back_up(tmp_path / "ledger.db", copies[-1][0])
+        finally:
+            is_over.set()
         writing.result(10)
     for path, known in copies:
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+        with contextlib.closing(sqlite3.connect(path)) as file:
+            assert file.execute("pragma integrity_check").fetchall() == [("ok",)]
         copy = open_ledger(path)
         with copy.reading() as connection:
             assert verify(connection).trouble == ""

@@ -18,9 +18,8 @@ from typing import Any
 
 import pytest
 
-from reconcile_pipeline.ledger import migrations
 from reconcile_pipeline.ledger.accepted import accepted_pull_ids
-from reconcile_pipeline.ledger.chain import Stamp, links, verify
+from reconcile_pipeline.ledger.chain import Stamp, append, links, verify
 from reconcile_pipeline.ledger.changes import read_changes
 from reconcile_pipeline.ledger.decisions import (
     Decided,
@@ -226,17 +225,17 @@ def test_a_failure_in_the_middle_leaves_the_old_ledger(
     step: int,
 ) -> None:
     """Whichever entry the upgrade fails at, nothing is lost and the next opening upgrades it."""
-    before, count, right = content(old), 0, migrations.append
+    before, count = content(old), 0
 
     def fail(*arguments: Any) -> int:
         nonlocal count
         count += 1
         if count == step:
             raise ZeroDivisionError
-        return right(*arguments)
+        return append(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(migrations, "append", fail)
+        patch.setattr("reconcile_pipeline.ledger.migrations.append", fail)
         with pytest.raises(ZeroDivisionError):
             open_ledger(old)
     assert content(old) == before

@@ -271,6 +271,9 @@ def test_any_story_is_told_as_it_happened(busy_ledger: Ledger) -> None:
     # On PostgreSQL each step costs several round trips; the rules are the same.
     count = 50 if busy_ledger.path is not None else 20
     wishes = settings(max_examples=count, stateful_step_count=12, deadline=None)
-    run_state_machine_as_test(lambda: Story(busy_ledger, next(numbers)), settings=wishes)
+    run_state_machine_as_test(
+        lambda: Story(busy_ledger, next(numbers)),  # type: ignore[arg-type]  # a maker will do
+        settings=wishes,
+    )
     with busy_ledger.reading() as connection:
         assert verify(connection).trouble == ""

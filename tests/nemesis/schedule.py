@@ -26,10 +26,6 @@ from reconcile_pipeline.model import PipelineError
 from reconcile_pipeline.periods import next_period
 from reconcile_pipeline.writeback.batch import Report, apply_batch
 
-CLOSING = "no month is closed under a write-back"
-CLOSABLE = "what a pull has shown can be closed"
-AWAITED = (CLOSING, CLOSABLE)
-"""Promises that the engine does not keep yet; the schedule leaves them out unless asked."""
 STEPS_PER_LEDGER = 300
 """Then a fresh ledger and a fresh PSA: reading a ledger costs time with every entry in it."""
 STEPS_AT_REST = 100
@@ -52,37 +48,34 @@ class NemesisError(AssertionError):
     """A promise was broken; the message holds seed, step and what led to it."""
 
 
-def run_schedule(
-    seed: int, steps: int, psa_kind: str, *, awaited: frozenset[str] = frozenset()
-) -> Figures:
+def run_schedule(seed: int, steps: int, psa_kind: str, *, first_ledger: int = 0) -> Figures:
     """Play so many steps of the schedule with this number; raises `NemesisError`.
 
-    `awaited` names promises of `AWAITED` that are to be demanded as well.
+    Every ledger has dice of its own: `first_ledger` leaves out those before the one that failed.
     """
-    figures = Figures(seed, psa_kind)
+    figures = Figures(seed, psa_kind, ledgers=first_ledger)
+    figures.steps = first_ledger * STEPS_PER_LEDGER
     began = time.process_time()
-    dice = Random(f"{seed}/{psa_kind}")  # noqa: S311 - a schedule has to be repeatable
     while figures.steps < steps:
+        dice = Random(f"{seed}/{psa_kind}/{figures.ledgers}")  # noqa: S311 - has to be repeatable
         with TemporaryDirectory(dir="/dev/shm") as folder:
-            game = Game(Path(folder), dice, figures, awaited)
+            game = Game(Path(folder), dice, figures)
             try:
                 game.play(min(STEPS_PER_LEDGER, steps - figures.steps))
             finally:
                 game.close()
                 figures.count += game.oracle.count + game.count
-                figures.ledgers += 1
                 figures.seconds = time.process_time() - began
+        figures.ledgers += 1
     return figures
 
 
 class Game(Bench):
     """One ledger and one PSA, from the first step to rest."""
 
-    def __init__(
-        self, folder: Path, dice: Random, figures: Figures, awaited: frozenset[str]
-    ) -> None:
+    def __init__(self, folder: Path, dice: Random, figures: Figures) -> None:
         super().__init__(folder, dice, figures.kind)
-        self.figures, self.awaited = figures, awaited
+        self.figures = figures
 
     def note(self, text: str) -> None:
         super().note(f"step {self.figures.steps:<6} {text}")
@@ -100,6 +93,7 @@ class Game(Bench):
                 is_rest = number % STEPS_AT_REST == STEPS_AT_REST - 1
                 self.step(self.rest if is_rest else self.dice.choices(acts, chances)[0])
             self.step(self.rest)
+            self.step(self.show_everything)
 
     def step(self, act: Callable[[], None]) -> None:
         """One step; a refusal is an answer, a crash is followed by a new process."""
@@ -120,13 +114,9 @@ class Game(Bench):
 
     def _told(self) -> str:
         figures = self.figures
-        return "\n".join(
-            [
-                *self.oracle.violations[:5],
-                f"RECONCILE_SEED={figures.seed}, {figures.kind}, step {figures.steps}:",
-                *self.tail,
-            ]
-        )
+        again = f"RECONCILE_SEED={figures.seed}:{figures.ledgers}"
+        what = f"{again}, {figures.kind}, step {figures.steps}:"
+        return "\n".join([*self.oracle.violations[:5], what, *self.tail])
 
     def _weights(self) -> dict[Callable[[], None], float]:
         office = self.office
@@ -250,8 +240,6 @@ class Game(Bench):
             if not self.oracle.book.is_closed(period):
                 self.batch(period)
                 self.batch(period)
-        if CLOSABLE in self.awaited:
-            self._show_everything()
         self.oracle.judge_at_rest([*self.office.psa.agreement_of])
         with self.office.ledger.reading() as connection:
             verdict = verify(connection)
@@ -259,7 +247,7 @@ class Game(Bench):
 
     # How it is done
 
-    def _show_everything(self) -> None:
+    def show_everything(self) -> None:
         """A pull of each open month proves what was written: no change may bar the way to close."""
         office, book = self.office, self.oracle.book
         self.loop.pass_time(60)
@@ -270,8 +258,9 @@ class Game(Bench):
             office.prove(period)
         book.sync()
         for period in periods:
-            for change in unfinished(read_changes(office.ledger, period)):
-                self.oracle.is_in_the_way(change.change_id)
+            for change in unfinished(read_changes(office.ledger)):
+                if change.period == period:
+                    self.oracle.is_in_the_way(change.change_id)
 
     def _has_work(self) -> bool:
         """Most batches that have nothing to do are left out: they show nothing."""
@@ -296,7 +285,6 @@ class Game(Bench):
                 office.decide_one,
                 self._rival_batch,
                 self._rival_lease,
-                *([office.close_month] if CLOSING in self.awaited else ()),
             ]
         )
 

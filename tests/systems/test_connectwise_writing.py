@@ -30,6 +30,7 @@ class Answers:
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
+        self.system = "cw"
         self.asked: list[str] = []
 
     async def get(self, request: Any) -> Any:
@@ -39,7 +40,7 @@ class Answers:
         answer = self.answers.get(kind, 404)
         if isinstance(answer, int):
             raise ApiError("cw", next_step="", category=Category.SHAPE, system="cw", status=answer)
-        return type("Reply", (), {"data": answer})()
+        return type("Reply", (), {"data": answer, "status": 200})()
 
 
 def read(**answers: Any) -> LineSeen:
@@ -84,6 +85,14 @@ def test_a_deleted_line_is_told_from_a_moved_api() -> None:
     assert read(info={"version": "v"}).cannot_change == "its agreement was deleted"
     with pytest.raises(ApiError):
         read()
+
+
+@pytest.mark.parametrize("answer", [{}, [], {"id": 9001, "quantity": "5"}, {"message": "hello"}])
+def test_an_odd_answer_is_no_fact_about_the_line(answer: Any) -> None:
+    """200 without an addition rejects nothing: it is an error of its shape."""
+    with pytest.raises(ApiError) as caught:
+        read(addition=answer)
+    assert caught.value.category is Category.SHAPE
 
 
 def test_other_refusals_stay_what_they_are() -> None:

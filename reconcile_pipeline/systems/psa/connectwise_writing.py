@@ -10,6 +10,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from reconcile_pipeline.http import ApiClient, ApiError, Change, Request
+from reconcile_pipeline.model import Category
 from reconcile_pipeline.systems.base import Account, Record
 from reconcile_pipeline.systems.psa.connectwise_account import api_base
 from reconcile_pipeline.systems.reading import at
@@ -29,8 +30,17 @@ async def read_line(client: ApiClient, line: LineRef, on: date) -> LineSeen:
         return LineSeen(None, cannot_change=await _what_is_missing(client, line))
     record: Record = reply.data if isinstance(reply.data, dict) else {}
     qty = record.get("quantity")
+    if isinstance(qty, bool) or not isinstance(qty, int | Decimal) or "billCustomer" not in record:
+        # Never taken as a fact about the line: it might reject a change that is right.
+        raise ApiError(
+            f"{client.system}: GET {_ADDITION} answered without the line that belongs there.",
+            next_step="Try again; if it repeats, ConnectWise's API has changed: report it.",
+            category=Category.SHAPE,
+            system=client.system,
+            status=reply.status,
+        )
     return LineSeen(
-        qty=None if qty is None or isinstance(qty, bool) else Decimal(qty),
+        qty=Decimal(qty),
         stamp=str(at(record, "_info.lastUpdated") or ""),
         cannot_change=_why_not(record, on),
     )

@@ -21,6 +21,7 @@ from reconcile_pipeline.ledger.closings import Closing, close_period, closing_of
 from reconcile_pipeline.model import Category, ChangeState, PipelineError
 from reconcile_pipeline.reality import ask
 from reconcile_pipeline.review.reading import ask_rows
+from reconcile_pipeline.writeback.lock import writing_alone
 
 Connection = duckdb.DuckDBPyConnection
 MOST_SHOWN = 5
@@ -53,6 +54,12 @@ def close_month(
         PipelineError: `conflict`, while a change is unsettled or unproved; `input`, when the
             month has no cards. Nothing is closed then.
     """
+    # No write-back may be under way: what it sends now would belong to a closed month.
+    with writing_alone(site.ledger):
+        return _close(connection, site, period, reason=reason, stamp=stamp)
+
+
+def _close(connection: Connection, site: Site, period: str, *, reason: str, stamp: Stamp) -> Closed:
     _refuse_while_unfinished(site, period)
     evidence = evidence_ids(connection, period)
     if not evidence:

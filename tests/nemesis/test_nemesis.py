@@ -62,7 +62,6 @@ def test_a_schedule_can_be_played_again() -> None:
     assert first == second
 
 
-@pytest.mark.xfail(strict=True, reason="reported: close_month does not ask for the writer's lock")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_month_is_not_closed_under_a_write_back(kind: str, tmp_path: Path) -> None:
     """While a write-back of a month is under way, nobody can close that month."""

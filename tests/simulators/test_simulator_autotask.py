@@ -486,6 +486,7 @@ def test_files_beside_the_settings(msp: Simulation, tmp_path: Path) -> None:
         "secret": {"env": "AUTOTASK_SECRET"},
         "integration_code": {"env": "AUTOTASK_INTEGRATION_CODE"},
         "currency": "USD",
+        "database": "northgate",
     }
     environment = path.with_name(".env").read_text()
     assert "CONNECTWISE" not in environment

@@ -6,6 +6,7 @@ it read is still true when it commits. Back the ledger up: nothing else holds wh
 
 import contextlib
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ class Ledger:
         # A password may stand in the query string too.
         self.name = str(self.path or url.set(query={}).render_as_string(hide_password=True))
         self.engine = _engine(url)
+        # Connections kept for the next question are given back with the ledger, not some day.
+        weakref.finalize(self, self.engine.dispose)
         self._writer = self.engine.execution_options(**{_SAFE: True})
         self._reader = self.engine
         if self.path is None:

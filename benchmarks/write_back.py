@@ -29,9 +29,9 @@ from reconcile_pipeline.reconciling.cards import Card
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.settings_checks import Table, read_table
 from reconcile_pipeline.settings_systems import SecretSource, SystemSettings
-from reconcile_pipeline.simulators.records import Line, World
 from reconcile_pipeline.simulators.serve import SimulatedServer, running
-from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.simulators.world.build import build_world
+from reconcile_pipeline.simulators.world.records import Line, World
 from reconcile_pipeline.systems.registry import SYSTEMS
 from reconcile_pipeline.writeback.batch import Batch, apply_batch
 from reconcile_pipeline.writeback.plan import Gate

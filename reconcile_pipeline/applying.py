@@ -134,7 +134,7 @@ def proof_step(
         return []
     pull_id = str(pulls[0]["pull_id"])
     lines = connection.execute(
-        "select line_id, qty from core.agreement_lines where pull_id = $pull_id",
+        "select line_id, qty, qty_as_of from core.agreement_lines where pull_id = $pull_id",
         {"pull_id": pull_id},
     ).fetchall()
     system, _account = _psa(site)
@@ -143,7 +143,8 @@ def proof_step(
         pull_id=pull_id,
         started_at=pulls[0]["started_at"].replace(tzinfo=UTC),
         counts_on=date.max if at_once else first_day(next_period(period)),
-        quantities=dict(lines),
+        quantities={line_id: qty for line_id, qty, _day in lines},
+        invoiced_on={line_id: day for line_id, _qty, day in lines if day is not None},
     )
     return prove_changes(site.ledger, pulled, now=now)
 

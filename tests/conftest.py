@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 
 from reconcile_pipeline.http import ApiClient
 from reconcile_pipeline.simulators.serve import SimulatedServer, Simulation, running
-from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.simulators.world.build import build_world
 from reconcile_pipeline.state import State
 
 hypothesis_settings.register_profile("thorough", max_examples=2000, deadline=None)

@@ -49,6 +49,8 @@ class ApiClient:
     Raises `ApiError` (settings) for a base URL that is neither https nor on this machine.
     `explain` finds the vendor's own error message in (status, parsed body or None, text).
     `locate` asks, when the client is opened, where the API lives; its answer replaces `base_url`.
+    `stands_for` tells, for systems that answer refusals with 200, the status that a body stands
+    for; such an answer is treated as if it had come with that status.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class ApiClient:
         secrets: Collection[str] = (),
         explain: Explain | None = None,
         locate: Locate | None = None,
+        stands_for: Callable[[Any], int] | None = None,
         stats: CallStats | None = None,
         now: Callable[[], datetime] = _utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -80,6 +83,7 @@ class ApiClient:
         self._secrets = frozenset(secrets)
         self._explain = explain
         self._locate = locate
+        self._stands_for = stands_for
         self._now = now
         self._sleep = sleep
         self._random = random
@@ -170,6 +174,8 @@ class ApiClient:
             error = diagnosis.unusable_json(call, response.status_code, problem, is_html=is_html)
             # The cause would bring the whole body along.
             raise error from None
+        if (status := self._status_inside(data)) != _OK:
+            raise self._refusal(call, response, status)
         return Reply(
             request=request,
             status=response.status_code,
@@ -180,13 +186,17 @@ class ApiClient:
             url=str(url),
         )
 
-    def _refusal(self, call: Call, response: httpx.Response) -> ApiError:
-        status = response.status_code
+    def _status_inside(self, data: Any) -> int:  # noqa: ANN401 - a JSON value
+        return _OK if self._stands_for is None else self._stands_for(data)
+
+    def _refusal(self, call: Call, response: httpx.Response, status: int = 0) -> ApiError:
+        """Explain a refusal; `status` is the one its body stands for, where that is another."""
+        status = status or response.status_code
         now = self._now()
         wait = retry_after_seconds(response.headers.get("retry-after"), now)
         if status in diagnosis.RETRYABLE and (wait or 0) > self._limits.max_wait_seconds:
             return diagnosis.asked_to_wait(call, status, wait or 0, moment_after(now, wait or 0))
-        return diagnosis.refused_status(call, status, self._vendor_says(response), wait)
+        return diagnosis.refused_status(call, status, self._vendor_says(response, status), wait)
 
     def _no_token(self, call: Call, error: TokenError) -> ApiError:
         response = error.response
@@ -198,7 +208,7 @@ class ApiClient:
             return diagnosis.refused_token(call, response.status_code, says)
         return self._refusal(call, response)
 
-    def _vendor_says(self, response: httpx.Response) -> str:
+    def _vendor_says(self, response: httpx.Response, status: int = 0) -> str:
         if self._explain is None:
             return ""
         text = response.content.decode("utf-8", errors="replace")
@@ -207,7 +217,7 @@ class ApiClient:
         except StrictJsonError:  # error pages need not be JSON
             data = None
         try:
-            says = self._explain(response.status_code, data, text) or ""
+            says = self._explain(status or response.status_code, data, text) or ""
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             # An unforeseen error body must not hide the error itself.
             logger.warning("%s: an error message could not be read", self.system)

@@ -53,6 +53,13 @@ class Change:
     """Sent as JSON; a `Decimal` in it goes out as a number, digit for digit."""
     template: str
     """The path with {placeholders}, for messages and the trail."""
+    summary: str = ""
+    """What the trail keeps of the body, where that is long or holds more than the change."""
+
+    @property
+    def trail(self) -> str:
+        """The call as the ledger keeps it."""
+        return f"{self.method} {self.path} {self.summary or self.body}"
 
 
 @dataclass(frozen=True)

@@ -61,14 +61,14 @@ class WritingClient(ApiClient):
         except (httpx.TransportError, WireError) as error:
             raise ChangeError(diagnosis.broken_wire(call, error), Certainty.UNKNOWN) from error
         if response.status_code not in _DONE:
-            raise self._not_done(call, response)
+            raise self._not_done(call, response, response.status_code)
         return self._confirmed(call, request, response, str(url))
 
-    def _not_done(self, call: Call, response: httpx.Response) -> ChangeError:
-        status = response.status_code
+    def _not_done(self, call: Call, response: httpx.Response, status: int) -> ChangeError:
         unsure = status in _SERVER_ERRORS or status == HTTPStatus.REQUEST_TIMEOUT
         certainty = Certainty.UNKNOWN if unsure else Certainty.REFUSED
-        return ChangeError(self._refusal(call, response), certainty, self._vendor_says(response))
+        says = self._vendor_says(response, status)
+        return ChangeError(self._refusal(call, response, status), certainty, says)
 
     def _confirmed(self, call: Call, request: Request, response: httpx.Response, url: str) -> Reply:
         text, data = "", None
@@ -79,6 +79,9 @@ class WritingClient(ApiClient):
             except StrictJsonError as problem:
                 error = diagnosis.unusable_json(call, response.status_code, problem, is_html=False)
                 raise ChangeError(error, Certainty.UNKNOWN) from None
+        inside = self._status_inside(data)
+        if inside not in _DONE:
+            raise self._not_done(call, response, inside)
         fetched_at: datetime = self._now()
         return Reply(request, response.status_code, response.headers, text, data, fetched_at, url)
 

@@ -4,32 +4,13 @@ Written so that the pipeline takes them as they are. Secrets go only into .env.
 """
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from reconcile_pipeline.simulators.records import (
-    AUTOTASK,
-    BACKUP_CSV,
-    CONNECTWISE,
-    NINJAONE,
-    PAX8,
-    World,
-)
+from reconcile_pipeline.simulators.server import Simulator
+from reconcile_pipeline.simulators.world.records import BACKUP_CSV, World
 
-SECRETS = {
-    CONNECTWISE: {
-        "public_key": "CONNECTWISE_PUBLIC_KEY",
-        "private_key": "CONNECTWISE_PRIVATE_KEY",
-        "client_id": "CONNECTWISE_CLIENT_ID",
-    },
-    AUTOTASK: {
-        "user": "AUTOTASK_USER",
-        "secret": "AUTOTASK_SECRET",
-        "integration_code": "AUTOTASK_INTEGRATION_CODE",
-    },
-    PAX8: {"client_id": "PAX8_CLIENT_ID", "client_secret": "PAX8_CLIENT_SECRET"},
-    NINJAONE: {"client_id": "NINJAONE_CLIENT_ID", "client_secret": "NINJAONE_CLIENT_SECRET"},
-}
 MAPPING_COLUMNS = (
     "kind",
     "system",
@@ -44,25 +25,36 @@ MAPPING_COLUMNS = (
 BACKUP_COLUMNS = ("account_id", "account_name", "service_key", "service_name", "quantity")
 
 
-def write_config(
-    path: Path,
-    world: World,
-    base_urls: Mapping[str, str],
-    credentials: Mapping[str, Mapping[str, str]],
-    *,
-    state_dir: str = ".reconcile",
-) -> None:
-    """Write `path` (reconcile.toml) and what belongs beside it; existing files are replaced.
+@dataclass(frozen=True)
+class MadeUp:
+    """One served system, and where it is."""
 
-    Both mappings are by system; a system that is in neither is not written.
-    """
+    app: Simulator
+    base_url: str
+
+    def table(self) -> str:
+        """Its table of reconcile.toml; the values are ours, so none needs more than quotes."""
+        app = self.app
+        lines = [f"[systems.{app.name}]"]
+        if app.url_setting:
+            lines.append(f'{app.url_setting} = "{self.base_url}"')
+        plain = app.credentials.keys() - app.secrets.keys() - app.settings.keys()
+        lines += [f'{name} = "{app.credentials[name]}"' for name in sorted(plain)]
+        lines += [f'{name} = {{ env = "{variable}" }}' for name, variable in app.secrets.items()]
+        lines += [f"{name} = {value}" for name, value in app.settings.items()]
+        return "\n".join(lines) + "\n"
+
+
+def write_config(
+    path: Path, world: World, systems: Sequence[MadeUp], *, state_dir: str = ".reconcile"
+) -> None:
+    """Write `path` (reconcile.toml) and what belongs beside it; existing files are replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_toml(world, base_urls, credentials, state_dir), encoding="utf-8")
+    path.write_text(_toml(world, systems, state_dir), encoding="utf-8")
     lines = [
-        f"{variable}={credentials[system][field]}\n"
-        for system, fields in SECRETS.items()
-        if system in credentials
-        for field, variable in fields.items()
+        f"{variable}={system.app.credentials[field]}\n"
+        for system in systems
+        for field, variable in system.app.secrets.items()
     ]
     environment = path.parent / ".env"
     environment.touch(mode=0o600, exist_ok=True)
@@ -108,13 +100,7 @@ def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, .
         writer.writerows(rows)
 
 
-def _toml(
-    world: World,
-    base_urls: Mapping[str, str],
-    credentials: Mapping[str, Mapping[str, str]],
-    state_dir: str,
-) -> str:
-    """Settings as text; the values are ours, so none needs quoting beyond its quotes."""
+def _toml(world: World, systems: Sequence[MadeUp], state_dir: str) -> str:
     tables = [
         "# Settings of a made-up MSP, served on this machine by `reconcile simulate`.",
         '[billing]\ntimezone = "UTC"\ncurrency = "USD"\ngrace_days = 3',
@@ -122,20 +108,7 @@ def _toml(
         f'[state]\ndir = "{state_dir}"\n',
         '[mappings]\nfile = "mappings.csv"\n',
         "[evidence]\nstale_after_hours = 24\nmax_row_drop = 0.20\nmax_account_drop = 0.10\n",
+        *(system.table() for system in systems),
+        f'[systems.{BACKUP_CSV}]\nkind = "csv"\npath = "imports/backup.csv"',
     ]
-    for system in filter(base_urls.__contains__, SECRETS):
-        fields, known = SECRETS[system], credentials[system]
-        lines = [f"[systems.{system}]"]
-        # Autotask's address is asked for at its zone_url.
-        if system != AUTOTASK:
-            lines.append(f'base_url = "{base_urls[system]}"')
-        plain = ("token_url", "company_id", "zone_url")
-        lines += [f'{name} = "{known[name]}"' for name in plain if name in known]
-        lines += [f'{field} = {{ env = "{variable}" }}' for field, variable in fields.items()]
-        if system == CONNECTWISE:
-            lines.append("agreement_types = []")
-        if system == AUTOTASK:
-            lines += ['currency = "USD"', 'database = "northgate"']
-        tables.append("\n".join(lines) + "\n")
-    tables.append(f'[systems.{BACKUP_CSV}]\nkind = "csv"\npath = "imports/backup.csv"')
     return "\n".join(tables) + "\n"

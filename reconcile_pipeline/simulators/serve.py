@@ -14,22 +14,17 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any
 
 import uvicorn
 
-from reconcile_pipeline.simulators import pax8
-from reconcile_pipeline.simulators.autotask import Autotask, AutotaskState
-from reconcile_pipeline.simulators.config_files import write_config
-from reconcile_pipeline.simulators.connectwise import ConnectWise, ConnectWiseState
+from reconcile_pipeline.simulators.config_files import MadeUp, write_config
 from reconcile_pipeline.simulators.faults import FaultPlan
-from reconcile_pipeline.simulators.ninjaone import NinjaOne
-from reconcile_pipeline.simulators.records import AUTOTASK, CONNECTWISE, NINJAONE, PAX8, World
+from reconcile_pipeline.simulators.registry import PSAS, VENDORS, expected
 from reconcile_pipeline.simulators.server import Call, Simulator, State
-from reconcile_pipeline.simulators.truth import expected
-from reconcile_pipeline.simulators.world import Size, build_world
+from reconcile_pipeline.simulators.world.build import Size, build_world
+from reconcile_pipeline.simulators.world.records import CONNECTWISE, World
 
-Psa = Literal["connectwise", "autotask"]
 HOST = "127.0.0.1"
 SECONDS_TO_START = 10.0
 
@@ -69,13 +64,12 @@ class Simulation:
 
     world: World
     systems: dict[str, SimulatedServer]
-    psa: Psa = CONNECTWISE
+    psa: str = CONNECTWISE
 
     def write_config(self, path: Path, *, state_dir: str = ".reconcile") -> None:
         """Write reconcile.toml to `path`, and .env, mappings.csv and imports/ beside it."""
-        base_urls = {name: server.base_url for name, server in self.systems.items()}
-        credentials = {name: server.credentials for name, server in self.systems.items()}
-        write_config(path, self.world, base_urls, credentials, state_dir=state_dir)
+        tables = [MadeUp(server.app, server.base_url) for server in self.systems.values()]
+        write_config(path, self.world, tables, state_dir=state_dir)
 
     def truth(self) -> dict[str, Any]:
         """What a right pipeline must find in the world as it is now."""
@@ -84,7 +78,7 @@ class Simulation:
 
 @contextmanager
 def running(
-    world: World, *, port_base: int = 0, latency_ms: int = 0, psa: Psa = CONNECTWISE
+    world: World, *, port_base: int = 0, latency_ms: int = 0, psa: str = CONNECTWISE
 ) -> Iterator[Simulation]:
     """Serve the world until the block ends; `port_base` 0 takes free ports.
 
@@ -101,10 +95,7 @@ def running(
         systems = {}
         for app, listener in zip(apps, sockets, strict=True):
             root = f"http://{HOST}:{listener.getsockname()[1]}"
-            if app.name == PAX8:
-                app.credentials["token_url"] = f"{root}/v1/token"
-            elif app.name == AUTOTASK:
-                app.credentials["zone_url"] = root
+            app.placed(root)
             systems[app.name] = SimulatedServer(root + app.path_prefix, app.credentials, app)
         with _served(apps, sockets):
             yield Simulation(world, systems, psa)
@@ -122,7 +113,7 @@ def simulate(
     write_config: Path | None,
     truth: Path | None,
     as_of: date,
-    psa: Psa = CONNECTWISE,
+    psa: str = CONNECTWISE,
     out: Callable[[str], None] = print,
 ) -> None:
     """Serve a world until SIGINT or SIGTERM; one JSON line per system, then `{"ready": true}`."""
@@ -151,41 +142,11 @@ def simulate(
             signal.signal(number, handler)
 
 
-def _apps(world: World, latency_seconds: float, psa: Psa) -> list[Simulator]:
+def _apps(world: World, latency_seconds: float, psa: str) -> list[Simulator]:
     """One server per system, with credentials that follow from the seed."""
     tag = f"{world.seed:04d}"
-    return [
-        _autotask(world, latency_seconds, tag)
-        if psa == AUTOTASK
-        else _connectwise(world, latency_seconds, tag),
-        pax8.Pax8(
-            State(world, latency_seconds, expires_in=pax8.DAY_SECONDS), _client_pair(PAX8, tag)
-        ),
-        NinjaOne(State(world, latency_seconds), _client_pair(NINJAONE, tag)),
-    ]
-
-
-def _connectwise(world: World, latency_seconds: float, tag: str) -> Simulator:
-    credentials = {
-        "company_id": "northgate",
-        "public_key": f"simPublic{tag}",
-        "private_key": f"simPrivate{tag}",
-        "client_id": f"00000000-0000-4000-8000-00000000{tag[-4:]}",
-    }
-    return ConnectWise(ConnectWiseState(world, latency_seconds), credentials)
-
-
-def _autotask(world: World, latency_seconds: float, tag: str) -> Simulator:
-    credentials = {
-        "user": f"sim{tag}@northgate.example",
-        "secret": f"simSecret-autotask-{tag}",
-        "integration_code": f"SIM{tag}TRACKINGIDENTIFIER",
-    }
-    return Autotask(AutotaskState(world, latency_seconds), credentials)
-
-
-def _client_pair(system: str, tag: str) -> dict[str, str]:
-    return {"client_id": f"sim-{system}-{tag}", "client_secret": f"simSecret-{system}-{tag}"}
+    kinds = [PSAS[psa].server, *VENDORS.values()]
+    return [kind.served(world, latency_seconds, tag) for kind in kinds]
 
 
 def _listen(port: int) -> socket.socket:

@@ -9,16 +9,16 @@ import math
 import re
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 from urllib.parse import parse_qsl
 
 from reconcile_pipeline.simulators.faults import Fault, FaultPlan, as_callable
-from reconcile_pipeline.simulators.records import World
+from reconcile_pipeline.simulators.world.records import World
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -117,6 +117,13 @@ class Simulator:
     name = ""
     path_prefix = ""
     """What the base URL that clients configure carries after the host and port."""
+    state_kind: ClassVar[type[State]] = State
+    secrets: ClassVar[Mapping[str, str]] = {}
+    """Settings that are secret, and the environment variable each is read from."""
+    url_setting = "base_url"
+    """The setting that says where the API is; "" where clients ask for that elsewhere."""
+    settings: ClassVar[Mapping[str, str]] = {}
+    """Further settings of a made-up MSP, as they stand in reconcile.toml."""
 
     def __init__(
         self, state: State, credentials: dict[str, str], clock: Callable[[], float] = time.monotonic
@@ -135,6 +142,22 @@ class Simulator:
         self._late: list[tuple[int, Query]] = []
         self._last_body: dict[str, tuple[Answer, bytes]] = {}
         self._routes: list[tuple[str, re.Pattern[str], Handler, bool]] = []
+
+    @classmethod
+    def served(cls, world: World, latency_seconds: float, tag: str) -> Self:
+        """One server over a world; its credentials follow from the tag."""
+        return cls(cls.state_kind(world, latency_seconds), cls.keys(tag))
+
+    @classmethod
+    def keys(cls, tag: str) -> dict[str, str]:
+        """The credentials of a server, and plain settings that only it can tell."""
+        return {
+            "client_id": f"sim-{cls.name}-{tag}",
+            "client_secret": f"simSecret-{cls.name}-{tag}",
+        }
+
+    def placed(self, root: str) -> None:
+        """Learn the address of the server, before anybody calls it."""
 
     def route(self, method: str, path: str, handler: Handler, *, is_open: bool = False) -> None:
         """Serve a path; its named groups become the handler's keyword arguments."""

@@ -5,10 +5,10 @@ room's. No Dagster, no disk, no ledger.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from reconcile_pipeline.http import ApiClient, Change
 
@@ -31,6 +31,8 @@ class LineSeen:
     """Whatever the PSA shows as the line's version, for the trail; "" where it shows none."""
     cannot_change: str = ""
     """Why the line must not be changed, in a sentence without its full stop; "" when it may."""
+    record: Any = field(default=None, repr=False, compare=False)
+    """The record as read, for PSAs that want all of it back; kept nowhere."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,12 @@ class WriteBack:
     """How many days after the change its undoing takes effect; 0 where one day may have two."""
     read: Callable[[ApiClient, LineRef, date], Awaitable[LineSeen]]
     """Read the line as it will count on a day. Raises `ApiError` when it can't be read."""
-    change: Callable[[LineRef, Decimal, Decimal, date], Change]
-    """Build the call: (line, quantity now, quantity wanted, effective day)."""
+    change: Callable[[LineRef, LineSeen, Decimal, date], Change]
+    """Build the call: (line, the line as just read, quantity wanted, effective day)."""
     effect: str
     """One sentence for the person who confirms: from when the invoice shows the change."""
+    turns: Literal["line", "agreement"] = "line"
+    """What one change has to itself while it is read, sent and read back: where a call holds all
+    lines of an agreement, two at once would undo each other."""
     is_refusal: Callable[[int, str], bool] = lambda _status, _says: False
     """Whether a server error with these words is the PSA's refusal rather than its failure."""

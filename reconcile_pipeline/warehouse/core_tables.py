@@ -15,6 +15,13 @@ from reconcile_pipeline.warehouse.tables import (
     text,
 )
 
+QTY_SOURCES = ("agreement", "last_invoice", "assumed_call")
+QTY_SOURCE = text(
+    "qty_source",
+    "Where the PSA shows the units: on the agreement, on the last invoice only, or by a call that"
+    " the PSA does not publish.",
+    allowed=QTY_SOURCES,
+)
 CURRENCY = text("currency", "Currency of the amounts in this row.", null=True)
 
 CORE_TABLES = (
@@ -115,6 +122,8 @@ CORE_TABLES = (
             day("ends_on", "Day the line was cancelled, if any.", null=True),
             boolean("is_auto_counted", "The PSA computes this quantity itself: never written."),
             EXCLUDED,
+            QTY_SOURCE,
+            day("qty_as_of", "Day of the invoice the units are from, if they are.", null=True),
             text("write_key", "What write-back needs to address the line."),
             PULL,
         ),

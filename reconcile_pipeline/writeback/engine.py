@@ -7,6 +7,7 @@ outcome nothing is sent before the settle wait is over and the line was looked a
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -57,6 +58,7 @@ class Writer:
     unread: dict[str, PipelineError] = field(default_factory=dict)
     """Changes whose line could not be read, and why."""
     _attempts: dict[str, int] = field(default_factory=dict)
+    _turns: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def settle(self, changes: Sequence[Change]) -> list[Change]:
         """Look up what an earlier batch left open; returns those that may be sent now."""
@@ -87,7 +89,8 @@ class Writer:
         self, change: Change, work: Callable[[Change], Awaitable[Change | None]]
     ) -> Change | None:
         try:
-            return await work(change)
+            async with self._turn(change):
+                return await work(change)
         except LeaseLostError as error:
             self.stopped = error
         except PipelineError as error:
@@ -99,6 +102,13 @@ class Writer:
             if not _is_own_trouble(error):
                 self.stopped = self.stopped or error
         return None
+
+    def _turn(self, change: Change) -> AbstractAsyncContextManager[object]:
+        """What this change must have to itself, if it is more than its line."""
+        if self.write_back.turns == "line":
+            # A line is in a batch once: the plan sees to that.
+            return nullcontext()
+        return self._turns.setdefault(change.agreement_id, asyncio.Lock())
 
     async def _settle_one(self, change: Change) -> Change | None:
         intent = await asyncio.to_thread(last_intent, self.ledger, change.change_id)
@@ -155,10 +165,8 @@ class Writer:
         self, change: Change, seen: LineSeen, *, may_repeat: bool
     ) -> tuple[ChangeState, float | None]:
         """Send once and find out what came of it; a wait says that the PSA wants a pause."""
-        call = self.write_back.change(
-            _ref(change), change.qty_from, change.qty_to, change.effective_on
-        )
-        intent = await self._intend(change, seen, f"{call.method} {call.path} {call.body}")
+        call = self.write_back.change(_ref(change), seen, change.qty_to, change.effective_on)
+        intent = await self._intend(change, seen, call.trail)
         try:
             reply = await self.client.send(call)
         except ChangeError as error:

@@ -1,7 +1,7 @@
 """Proof: a pull taken after the write shows what was agreed, or says loudly that it does not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -31,12 +31,15 @@ class Pulled:
     """The last day whose quantities the pull can show."""
     quantities: Mapping[str, Decimal]
     """By line id."""
+    invoiced_on: Mapping[str, date] = field(default_factory=dict)
+    """By line id: the invoice a quantity is from, where the PSA shows nothing newer."""
 
 
 def prove_changes(ledger: Ledger, pulled: Pulled, *, now: datetime) -> list[Change]:
     """Record for each arrived change whether the pull shows it; returns those it contradicts.
 
-    Only the latest change of a line can be seen in a pull, and only in one that began after it.
+    Only the latest change of a line can be seen in a pull, and only in one that began after it;
+    where invoices are all that the PSA shows, only on an invoice of a later day.
     """
     trail = read_trail(ledger)
     latest: dict[str, Change] = {}
@@ -52,7 +55,9 @@ def prove_changes(ledger: Ledger, pulled: Pulled, *, now: datetime) -> list[Chan
             if step["step"] == "outcomes"
         )
         is_visible = change.effective_on <= pulled.counts_on and arrived_at < pulled.started_at
-        if change.state not in UNPROVED or not is_visible:
+        invoiced_on = pulled.invoiced_on.get(change.line_id)
+        is_old = invoiced_on is not None and invoiced_on <= arrived_at.date()
+        if change.state not in UNPROVED or not is_visible or is_old:
             continue
         shown = pulled.quantities.get(change.line_id)
         state = ChangeState.PROVED if shown == change.qty_to else ChangeState.DISPROVED

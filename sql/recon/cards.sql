@@ -54,7 +54,9 @@ lines as (
         agreement_lines.qty_included,
         agreement_lines.unit_price,
         agreement_lines.currency,
-        agreement_lines.effective_on
+        agreement_lines.effective_on,
+        agreement_lines.qty_source,
+        agreement_lines.qty_as_of
     from core.agreement_lines as agreement_lines
     inner join pulls on agreement_lines.pull_id = pulls.pull_id
     left join product_groups on agreement_lines.product_id = product_groups.product_id
@@ -67,6 +69,8 @@ line_sums as (
         lines.service_group_id,
         sum(lines.qty) as qty_psa,
         sum(lines.qty_included) as qty_included,
+        max(lines.qty_source) as qty_source,
+        min(lines.qty_as_of) as qty_as_of,
         array_to_string(
             list_sort(list(concat(lines.line_id, ':', lines.qty, ':', lines.qty_included))), ','
         ) as fingerprint
@@ -244,6 +248,8 @@ compared as (
         line_sums.qty_psa,
         line_sums.qty_included,
         line_sums.fingerprint,
+        line_sums.qty_source,
+        line_sums.qty_as_of,
         case
             when vendor_side.listed > 0 and vendor_side.without_pull = 0 then coalesce(used.qty_vendor, 0)
         end as qty_vendor,
@@ -301,6 +307,8 @@ judged as (
         compared.unit_price,
         compared.currency,
         compared.fingerprint,
+        compared.qty_source,
+        compared.qty_as_of,
         compared.mapping_version,
         compared.feeding,
         compared.is_gone,
@@ -336,6 +344,15 @@ named as (
         judged.mapping_version,
         judged.evidence_as_of,
         judged.is_grace,
+        judged.qty_source,
+        judged.qty_as_of,
+        case judged.qty_source
+            when 'last_invoice'
+                then concat(' Invoiced units are those of the last invoice, ', judged.qty_as_of, '.')
+            when 'assumed_call'
+                then ' Invoiced units come from a call that the PSA does not publish.'
+            else ''
+        end as source_text,
         judged.feeding,
         judged.is_gone,
         md5(concat($period, '|', judged.company_id, '|', judged.service_group_id)) as long_id,
@@ -380,7 +397,9 @@ select
     named.mapping_version,
     named.evidence_as_of,
     named.is_grace as is_grace_evidence,
-    case named.finding
+    named.qty_source as qty_psa_source,
+    named.qty_as_of as qty_psa_as_of,
+    concat(case named.finding
         when 'match' then concat('Both sides count ', named.vendor_text, '.')
         when 'under_billed' then concat('Used ', named.vendor_text, ', invoiced ', named.psa_text, '.')
         when 'over_billed' then concat('Invoiced ', named.psa_text, ', used ', named.vendor_text, '.')
@@ -398,7 +417,7 @@ select
             when named.is_gone then 'the vendor does not list the mapped account, or it is inactive.'
             else 'the company has no mapped account at the vendor.'
         end)
-    end as reason,
+    end, named.source_text) as reason,
     case named.finding
         when 'match' then 'Approve.'
         when 'under_billed' then 'Reconcile to invoice what is used, or keep the line with a reason.'

@@ -1,199 +1,50 @@
 """The bench on which every kind of system that speaks HTTP is tried against its own server.
 
 Tests name no system: kinds come from the registry, lists from each kind's own declaration, and
-`FACTS` holds what neither can tell. A new kind needs an entry here and nothing else.
+the `facts_<kind>` modules hold what neither can tell.
 """
 
 import asyncio
 import json
 import shutil
+import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+if "contracts_bench" not in sys.modules:
+    package = ModuleType("contracts_bench")
+    package.__path__ = [str(Path(__file__).parent)]
+    sys.modules["contracts_bench"] = package
+
+from contracts_bench.facts import Facts, load_facts
+
 from reconcile_pipeline.landing.manifest import Manifest
 from reconcile_pipeline.landing.pull import Pull, pull_all
 from reconcile_pipeline.settings_checks import Table, read_table
 from reconcile_pipeline.settings_systems import SecretSource, SystemSettings
-from reconcile_pipeline.simulators import lookups
-from reconcile_pipeline.simulators.autotask_units import OVERLAPPING, ROWS_PER_LINE, UnitsBook
-from reconcile_pipeline.simulators.records import World
+from reconcile_pipeline.simulators.psa.autotask_units import OVERLAPPING
+from reconcile_pipeline.simulators.registry import PSAS, expected
 from reconcile_pipeline.simulators.serve import SimulatedServer, Simulation, running
-from reconcile_pipeline.simulators.truth import PsaTruth, expected
-from reconcile_pipeline.simulators.truth_autotask import AutotaskTruth
-from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
+from reconcile_pipeline.simulators.world.build import build_world
+from reconcile_pipeline.simulators.world.records import World
 from reconcile_pipeline.systems.base import REQUIRED, Record, Stream
 from reconcile_pipeline.systems.registry import SYSTEMS
 
 AS_OF = date(2026, 11, 22)
 PERIOD = "2026-11"
-NEXT_MONTH = date(2026, 12, 1)
 HTTP_KINDS = [kind for kind, system in SYSTEMS.items() if system.client is not None]
+FACTS = load_facts()
 NOT_A_TOKEN = r"^(?!.*token)"
-BUNDLES = {436}
-"""The product that Autotask shows as a bundle: Managed Services Flat Fee."""
-
-
-def ids(rows: Iterable[Any]) -> list[Any]:
-    return [row["id"] if isinstance(row, dict) else row.id for row in rows]
-
-
-def lines_in_scope(world: World) -> list[Any]:
-    agreements = PsaTruth(world, ()).in_scope
-    return [line.id for line in world.lines if line.agreement_id in agreements]
-
-
-def contract_lines(*, bundles: bool) -> Callable[[World], list[Any]]:
-    """Ids of the lines that Autotask shows as services, or as bundles."""
-
-    def read(world: World) -> list[Any]:
-        truth = AutotaskTruth(world)
-        return [line.id for line in truth.lines if truth.is_bundle(line) is bundles]
-
-    return read
-
-
-def unit_rows(*, bundles: bool) -> Callable[[World], list[Any]]:
-    """Ids of the rows of units that hold the day Autotask is read for."""
-
-    def read(world: World) -> list[Any]:
-        book = UnitsBook(world)
-        shown = set(contract_lines(bundles=bundles)(world))
-        rows = book.rows(line for line in book.lines() if line.id in shown)
-        return [row.id for row in rows if row.starts_on <= NEXT_MONTH <= row.ends_on]
-
-    return read
-
-
-def autotask_size(params: Mapping[str, str]) -> str | None:
-    """The page size in a query, or in the link to its next page."""
-    name, key = ("paging", "pageSize") if "paging" in params else ("search", "MaxRecords")
-    return str(json.loads(params[name])[key]) if name in params else None
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the documentation and the world say about one kind, and its module does not."""
-
-    page_size: int
-    size_param: str | Callable[[Mapping[str, str]], str | None]
-    """The parameter that holds the size asked for, or what reads it from the parameters."""
-    holds: dict[str, Callable[[World], list[Any]]]
-    """By list: the ids that a whole pull must land."""
-    world_lists: dict[str, str]
-    """By list: the world's own list of its records, for those that may shrink alone."""
-    in_use: dict[str, Callable[[World], set[Any]]] = field(default_factory=dict)
-    """By list: ids that other records of the system need, so that they can't vanish alone."""
-    account_of: dict[str, str] = field(default_factory=dict)
-    """By usage list: the attribute that holds the account of a record of the world."""
-    child_paths: dict[str, str] = field(default_factory=dict)
-    """By list without a first request: a pattern of its paths."""
-    empty: bytes = b"[]"
-    token_path: str | None = None
-    look_up: str = ""
-    """A path that is asked once, by GET and without credentials, where the lists are."""
-    names: frozenset[str] = frozenset()
-    """Secrets that say who asks rather than prove it: of wrong keys they are the right part."""
-    next_path: str = ""
-    """A pattern of what the paths of following pages have besides."""
-    world_id: Callable[[str], str] = str
-    """From the id of a usage record to that of the world's record behind it."""
-    announces_totals: bool = False
-    is_ordered_by_id: bool = False
-    """A record that comes twice breaks the documented order: refused instead of counted once."""
-
-
-FACTS = {
-    "connectwise": Facts(
-        page_size=1000,
-        size_param="pagesize",
-        holds={
-            "companies": lambda world: ids(world.companies),
-            "company_statuses": lambda _world: ids(lookups.COMPANY_STATUSES),
-            "company_types": lambda _world: ids(lookups.COMPANY_TYPES),
-            "billing_cycles": lambda _world: ids(lookups.BILLING_CYCLES),
-            "agreement_types": lambda _world: ids(lookups.AGREEMENT_TYPES),
-            "agreements": lambda world: ids(world.agreements),
-            "catalogue": lambda world: ids(world.products),
-            "additions": lines_in_scope,
-        },
-        world_lists={"companies": "companies", "catalogue": "products", "additions": "lines"},
-        in_use={
-            "companies": lambda world: {
-                company_id
-                for agreement in world.agreements
-                for company_id in (agreement.company_id, agreement.bill_to_id)
-            },
-            "catalogue": lambda world: {line.product_id for line in world.lines},
-        },
-        account_of={"additions": "agreement_id"},
-        child_paths={"additions": r"/agreements/\d+/additions$"},
-    ),
-    "autotask": Facts(
-        page_size=500,
-        size_param=autotask_size,
-        holds={
-            # The provider's own company comes first.
-            "companies": lambda world: [0, *ids(world.companies)],
-            "contracts": lambda world: ids(world.agreements),
-            "contract_services": contract_lines(bundles=False),
-            "contract_service_units": unit_rows(bundles=False),
-            "contract_service_bundles": contract_lines(bundles=True),
-            "contract_service_bundle_units": unit_rows(bundles=True),
-            "services": lambda world: [
-                item.id for item in world.products if item.is_recurring and item.id not in BUNDLES
-            ],
-            "service_bundles": lambda _world: sorted(BUNDLES),
-        },
-        world_lists={
-            "companies": "companies",
-            "contract_services": "lines",
-            "contract_service_units": "lines",
-        },
-        in_use={
-            "companies": lambda world: {agreement.company_id for agreement in world.agreements},
-        },
-        account_of={"contract_service_units": "agreement_id"},
-        empty=b'{"items":[],"pageDetails":{"count":0,"requestCount":500,"prevPageUrl":null,'
-        b'"nextPageUrl":null}}',
-        look_up="/ATServicesRest/v1.0/zoneInformation",
-        names=frozenset({"user"}),
-        next_path="(/next)?",
-        world_id=lambda row_id: str(int(row_id) // ROWS_PER_LINE),
-    ),
-    "pax8": Facts(
-        page_size=200,
-        size_param="size",
-        holds={
-            "companies": lambda world: ids(world.pax8_companies),
-            "subscriptions": lambda world: ids(world.subscriptions),
-        },
-        world_lists={"companies": "pax8_companies", "subscriptions": "subscriptions"},
-        account_of={"subscriptions": "company_id"},
-        empty=b'{"content":[],"page":{"size":200,"totalElements":0,"totalPages":0,"number":0}}',
-        token_path="/v1/token",
-        announces_totals=True,
-    ),
-    "ninjaone": Facts(
-        page_size=1000,
-        size_param="pagesize",
-        holds={
-            "organizations": lambda world: ids(world.organizations),
-            "devices": lambda world: ids(world.devices),
-        },
-        world_lists={"organizations": "organizations", "devices": "devices"},
-        account_of={"devices": "organization_id"},
-        token_path="/ws/oauth/token",
-        is_ordered_by_id=True,
-    ),
-}
 
 
 def make_account(kind: str, folder: Path, server: SimulatedServer | None = None) -> SystemSettings:
@@ -353,7 +204,7 @@ class Bench:
 
 def make_slim(world: World) -> World:
     """A tenth of the agreements and half of the devices: quick to pull, still several pages."""
-    in_scope = list(PsaTruth(world, ()).in_scope.values())[:12]
+    in_scope = list(ConnectWiseTruth(world).in_scope.values())[:12]
     others = [agreement for agreement in world.agreements if agreement not in in_scope][:3]
     kept = {agreement.id for agreement in (*in_scope, *others)}
     world.agreements = [agreement for agreement in world.agreements if agreement.id in kept]
@@ -370,8 +221,11 @@ def make_slim(world: World) -> World:
 @contextmanager
 def serving_all(world: World) -> Iterator[Simulation]:
     """Every system over one world, its PSA side shown by each PSA there is."""
-    with running(world) as simulation, running(world, psa="autotask") as other:
-        yield Simulation(world, other.systems | simulation.systems)
+    systems: dict[str, SimulatedServer] = {}
+    with ExitStack() as stack:
+        for psa in PSAS:
+            systems |= stack.enter_context(running(world, psa=psa)).systems
+        yield Simulation(world, systems)
 
 
 @pytest.fixture(scope="session")
@@ -384,8 +238,10 @@ def calls_of() -> Callable[[World], dict[str, int]]:
     """(world) -> by kind: the calls of the cheapest documented full sync."""
 
     def count(world: World) -> dict[str, int]:
-        other: dict[str, int] = expected(world, psa="autotask")["calls"]
-        return other | expected(world)["calls"]
+        calls: dict[str, int] = {}
+        for psa in PSAS:
+            calls |= expected(world, psa=psa)["calls"]
+        return calls
 
     return count
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from reconcile_pipeline.landing.manifest import Manifest
-from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.simulators.world.build import build_world
 from reconcile_pipeline.systems.registry import SYSTEMS
 
 

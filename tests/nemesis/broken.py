@@ -19,7 +19,8 @@ from reconcile_pipeline.ledger.tables import intents
 from reconcile_pipeline.model import ChangeState
 from reconcile_pipeline.reconciling import decide as rules
 from reconcile_pipeline.review import decide as door
-from reconcile_pipeline.simulators.autotask_changes import Adjuster
+from reconcile_pipeline.simulators.psa.autotask_changes import Adjuster
+from reconcile_pipeline.systems.writing import LineSeen
 from reconcile_pipeline.writeback import batch, engine, plan, proof, undo
 from reconcile_pipeline.writeback.engine import Writer
 
@@ -209,8 +210,9 @@ def writes_twice_what_is_written(patch: Patch) -> None:
     async def twice(self: Writer, change: Any) -> Any:
         result = await right(self, change)
         if self.ended.get(change.change_id) is ChangeState.VERIFIED:
+            before = LineSeen(change.qty_from)
             call = self.write_back.change(
-                engine._ref(change), change.qty_from, change.qty_to, change.effective_on
+                engine._ref(change), before, change.qty_to, change.effective_on
             )
             await self.client.send(call)
         return result

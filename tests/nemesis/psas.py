@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import httpx
 
 from reconcile_pipeline.http import WritingClient
-from reconcile_pipeline.simulators.autotask import Autotask, AutotaskState
-from reconcile_pipeline.simulators.connectwise import ConnectWise, ConnectWiseState
-from reconcile_pipeline.simulators.records import Agreement, Line, World
+from reconcile_pipeline.simulators.psa.autotask import Autotask, AutotaskState
+from reconcile_pipeline.simulators.psa.connectwise import ConnectWise, ConnectWiseState
 from reconcile_pipeline.simulators.server import Simulator
-from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.simulators.world.build import build_world
+from reconcile_pipeline.simulators.world.records import Agreement, Line, World
 from reconcile_pipeline.systems.base import REQUIRED, System
 from reconcile_pipeline.systems.registry import SYSTEMS
 

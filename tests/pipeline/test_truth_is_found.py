@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconcile_pipeline.simulators.serve import Simulation, running
-from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.simulators.world.build import build_world
 
 Row = dict[str, Any]
 DRAWN = random.SystemRandom().randrange(10**6, 10**9)

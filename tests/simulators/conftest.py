@@ -10,10 +10,10 @@ from datetime import date
 import httpx
 import pytest
 
-from reconcile_pipeline.simulators.connectwise import ConnectWiseState
-from reconcile_pipeline.simulators.records import World
+from reconcile_pipeline.simulators.psa.connectwise import ConnectWiseState
 from reconcile_pipeline.simulators.serve import Simulation, running
-from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.simulators.world.build import build_world
+from reconcile_pipeline.simulators.world.records import World
 
 AS_OF = date(2026, 11, 22)
 

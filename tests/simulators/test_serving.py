@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reconcile_pipeline.simulators.records import World
 from reconcile_pipeline.simulators.serve import Simulation, running
 from reconcile_pipeline.simulators.server import State, Throttle
+from reconcile_pipeline.simulators.world.records import World
 
 
 def test_log_leaves_nothing_out(pax8: httpx.Client, simulation: Simulation) -> None:

@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 import pytest
 
-from reconcile_pipeline.simulators.autotask import Autotask, AutotaskState
-from reconcile_pipeline.simulators.connectwise import ConnectWise
-from reconcile_pipeline.simulators.records import World
+from reconcile_pipeline.simulators.psa.autotask import Autotask, AutotaskState
+from reconcile_pipeline.simulators.psa.connectwise import ConnectWise
+from reconcile_pipeline.simulators.registry import expected
 from reconcile_pipeline.simulators.serve import Simulation, running
-from reconcile_pipeline.simulators.truth import expected
-from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.simulators.world.build import build_world
+from reconcile_pipeline.simulators.world.records import World
 
 AS_OF = date(2026, 11, 22)
 DAY = date(2026, 12, 1)

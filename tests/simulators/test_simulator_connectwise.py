@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from reconcile_pipeline.simulators.records import Line, World
+from reconcile_pipeline.simulators.registry import expected
 from reconcile_pipeline.simulators.serve import Simulation
-from reconcile_pipeline.simulators.truth import expected
+from reconcile_pipeline.simulators.world.records import Line, World
 
 FORWARD = {"pagination-type": "forward-only"}
 

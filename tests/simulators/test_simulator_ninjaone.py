@@ -6,8 +6,8 @@
 import httpx
 import pytest
 
-from reconcile_pipeline.simulators.records import World
 from reconcile_pipeline.simulators.serve import Simulation
+from reconcile_pipeline.simulators.world.records import World
 
 
 @pytest.mark.parametrize("path", ["/ws/oauth/token", "/oauth/token"])

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from reconcile_pipeline.simulators.records import World
 from reconcile_pipeline.simulators.serve import Simulation
+from reconcile_pipeline.simulators.world.records import World
 
 
 def token_body(simulation: Simulation) -> dict[str, str]:

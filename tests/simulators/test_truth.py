@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from reconcile_pipeline.simulators.planted import ERRORS
-from reconcile_pipeline.simulators.records import World
-from reconcile_pipeline.simulators.truth import expected
-from reconcile_pipeline.simulators.truth_vendors import vendor_usage
-from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.simulators.registry import expected, vendor_usage
+from reconcile_pipeline.simulators.world.build import build_world
+from reconcile_pipeline.simulators.world.planted import ERRORS
+from reconcile_pipeline.simulators.world.records import World
 
 AS_OF = date(2026, 11, 22)
 QUIET = {"match", "not_connected"}

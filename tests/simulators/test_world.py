@@ -6,12 +6,11 @@ from datetime import date
 
 import pytest
 
-from reconcile_pipeline.simulators.catalogue import OFFERS, pax8_service_id
-from reconcile_pipeline.simulators.planted import ERRORS
-from reconcile_pipeline.simulators.records import World
-from reconcile_pipeline.simulators.truth import expected
-from reconcile_pipeline.simulators.truth_vendors import vendor_usage
-from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.simulators.registry import expected, vendor_usage
+from reconcile_pipeline.simulators.world.build import build_world
+from reconcile_pipeline.simulators.world.catalogue import OFFERS, pax8_service_id
+from reconcile_pipeline.simulators.world.planted import ERRORS
+from reconcile_pipeline.simulators.world.records import World
 
 AS_OF = date(2026, 11, 22)
 

@@ -12,10 +12,10 @@ import pytest
 
 from reconcile_pipeline.http import Certainty, ChangeError, WritingClient
 from reconcile_pipeline.model import Category, PipelineError
-from reconcile_pipeline.simulators.autotask import Autotask, AutotaskState
-from reconcile_pipeline.simulators.records import Line, World
-from reconcile_pipeline.simulators.truth_autotask import AutotaskTruth
-from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.simulators.psa.autotask import Autotask, AutotaskState
+from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
+from reconcile_pipeline.simulators.world.build import build_world
+from reconcile_pipeline.simulators.world.records import Line, World
 from reconcile_pipeline.systems.psa.autotask import AUTOTASK
 from reconcile_pipeline.systems.psa.autotask_account import make_writer
 from reconcile_pipeline.systems.writing import LineRef, LineSeen
@@ -55,7 +55,11 @@ class Psa:
         return seen
 
     def change(self, ref: LineRef, now: int, wanted: int, on: date = DAY) -> None:
-        self.run(lambda client: client.send(WRITE.change(ref, Decimal(now), Decimal(wanted), on)))
+        self.run(
+            lambda client: client.send(
+                WRITE.change(ref, LineSeen(Decimal(now)), Decimal(wanted), on)
+            )
+        )
 
     def line(self, *, is_bundle: bool = False, **attributes: Any) -> LineRef:
         """A line in scope with at least two units, and no contract that ends soon."""
@@ -214,7 +218,7 @@ def test_a_failure_after_the_change_is_no_refusal(psa: Psa) -> None:
 
 def test_a_change_names_its_line_and_whole_units() -> None:
     """Numbers go out as numbers, the line by its own id, and nothing else is set."""
-    change = WRITE.change(LineRef("101", "9001"), Decimal("4.0000"), Decimal(7), DAY)
+    change = WRITE.change(LineRef("101", "9001"), LineSeen(Decimal("4.0000")), Decimal(7), DAY)
     assert (change.method, change.path) == ("POST", "/ContractServiceAdjustments")
     assert change.body == {
         "contractID": 101,
@@ -222,7 +226,7 @@ def test_a_change_names_its_line_and_whole_units() -> None:
         "unitChange": 3,
         "effectiveDate": "2026-12-01",
     }
-    twin = WRITE.change(LineRef("101", "bundle:9001"), Decimal(7), Decimal(4), DAY)
+    twin = WRITE.change(LineRef("101", "bundle:9001"), LineSeen(Decimal(7)), Decimal(4), DAY)
     assert twin.path == "/ContractServiceBundleAdjustments"
     assert twin.body["contractServiceBundleID"] == 9001
     assert twin.body["unitChange"] == -3
@@ -236,7 +240,7 @@ def test_a_change_names_its_line_and_whole_units() -> None:
 def test_what_autotask_can_not_take_is_not_sent(line_id: str, wanted: Decimal) -> None:
     """Parts of units and ids that are none never become a call."""
     with pytest.raises(PipelineError) as caught:
-        WRITE.change(LineRef("101", line_id), Decimal(0), wanted, DAY)
+        WRITE.change(LineRef("101", line_id), LineSeen(Decimal(0)), wanted, DAY)
     assert caught.value.category is Category.INPUT
 
 

@@ -104,7 +104,7 @@ def test_other_refusals_stay_what_they_are() -> None:
 
 def test_only_the_quantity_is_sent() -> None:
     """An absolute value for one field: price, text and product stay as they are."""
-    change = WRITE_BACK.change(LineRef("5/5", "90 01"), Decimal(3), Decimal("4.5"), ON)
+    change = WRITE_BACK.change(LineRef("5/5", "90 01"), LineSeen(Decimal(3)), Decimal("4.5"), ON)
     assert change.method == "PATCH"
     assert change.path == "/finance/agreements/5%2F5/additions/90%2001"
     assert change.body == [{"op": "replace", "path": "quantity", "value": Decimal("4.5")}]

@@ -124,6 +124,7 @@ class Books:
         excluded: str | None = None,
         period: str = PERIOD,
         pull_id: str | None = None,
+        invoiced_on: date | None = None,
     ) -> None:
         self.insert(
             "core.agreement_lines",
@@ -140,6 +141,8 @@ class Books:
             effective_on=effective_on,
             is_auto_counted=auto,
             excluded_reason=excluded,
+            qty_source="agreement" if invoiced_on is None else "last_invoice",
+            qty_as_of=invoiced_on,
             write_key=line_id,
         )
 

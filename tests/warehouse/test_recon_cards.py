@@ -89,6 +89,17 @@ def test_no_vendor_figure_says_which_of_three_reasons(
     assert next_step in card["next_step"]
 
 
+def test_a_count_from_the_last_invoice_says_so(pair: Pair) -> None:
+    """Units that only an invoice shows are marked with its day: the oldest one of the card."""
+    books = pair(5, 8)
+    books.line("1", "p", 2, line_id="l2", invoiced_on=date(2026, 10, 1))
+    books.line("1", "p", 1, line_id="l3", invoiced_on=date(2026, 11, 1))
+    card = books.card()
+    assert (card["qty_psa"], card["qty_psa_as_of"]) == (8, date(2026, 10, 1))
+    assert card["qty_psa_source"] == "last_invoice"
+    assert card["reason"].endswith("Invoiced units are those of the last invoice, 2026-10-01.")
+
+
 @pytest.mark.parametrize("is_listed", [True, False])
 def test_a_product_no_vendor_feeds_is_not_connected(pair: Pair, *, is_listed: bool) -> None:
     """A line whose product is linked to nothing, in the catalogue or not, is shown as such."""

@@ -24,10 +24,10 @@ from reconcile_pipeline.model import ChangeState, Decision, Finding
 from reconcile_pipeline.reconciling.cards import Card
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.settings_systems import SystemSettings
-from reconcile_pipeline.simulators import lookups
-from reconcile_pipeline.simulators.records import Agreement, Line
 from reconcile_pipeline.simulators.serve import SimulatedServer, Simulation
 from reconcile_pipeline.simulators.server import Write
+from reconcile_pipeline.simulators.world import lookups
+from reconcile_pipeline.simulators.world.records import Agreement, Line
 from reconcile_pipeline.systems.registry import SYSTEMS
 from reconcile_pipeline.systems.writing import LineRef, WriteBack
 from reconcile_pipeline.writeback.batch import Batch, Report, apply_batch

@@ -20,9 +20,9 @@ import pytest
 from reconcile_pipeline.ledger.chain import verify
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.settings import load_settings
-from reconcile_pipeline.simulators.records import World
 from reconcile_pipeline.simulators.serve import running
-from reconcile_pipeline.simulators.world import build_world
+from reconcile_pipeline.simulators.world.build import build_world
+from reconcile_pipeline.simulators.world.records import World
 from reconcile_pipeline.systems.registry import SYSTEMS
 
 if "writeback_bench" not in sys.modules:

@@ -9,8 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from reconcile_pipeline.simulators.records import Agreement, Line
 from reconcile_pipeline.simulators.serve import SimulatedServer
+from reconcile_pipeline.simulators.world.records import Agreement, Line
 
 EFFECTIVE = date(2026, 12, 1)
 Break = Callable[[SimulatedServer, Agreement, Line], None]

@@ -25,10 +25,12 @@ def pull(
     *,
     began: datetime | None = None,
     counts_on: date = EFFECTIVE,
+    invoiced_on: date | None = None,
 ) -> list[Change]:
     """Prove by a pull that began just now; returns what it contradicts."""
     began = began or bench.clock()
-    pulled = Pulled(f"pull-{began.isoformat()}", began, counts_on, quantities)
+    days = {} if invoiced_on is None else dict.fromkeys(quantities, invoiced_on)
+    pulled = Pulled(f"pull-{began.isoformat()}", began, counts_on, quantities, days)
     bench.clock.later(seconds=30)
     return prove_changes(bench.ledger, pulled, now=bench.clock())
 
@@ -65,6 +67,23 @@ def test_not_by_a_pull_of_an_earlier_day(bench: Bench) -> None:
     eve = change.effective_on - timedelta(days=1)
     assert pull(bench, {change.line_id: BEFORE}, counts_on=eve) == []
     assert bench.states() == ["verified"]
+
+
+@ANY_KIND
+def test_not_by_an_invoice_from_before(bench: Bench) -> None:
+    """Where only invoices show units, one of the same day or before says nothing."""
+    [change] = bench.decide()
+    bench.write()
+    today = bench.clock().date()
+    for shown in (BEFORE, AFTER):
+        assert pull(bench, {change.line_id: shown}, invoiced_on=today) == []
+    assert bench.states() == ["verified"]
+    tomorrow = today + timedelta(days=1)
+    assert [c.line_id for c in pull(bench, {change.line_id: BEFORE}, invoiced_on=tomorrow)] == [
+        change.line_id
+    ]
+    assert pull(bench, {change.line_id: AFTER}, invoiced_on=tomorrow) == []
+    assert bench.states() == ["proved"]
 
 
 @ANY_KIND

@@ -28,6 +28,10 @@ class Psa(StrEnum):
 
     CONNECTWISE = "connectwise"
     AUTOTASK = "autotask"
+    HALOPSA = "halopsa"
+    KASEYA_BMS = "kaseya_bms"
+    PULSEWAY = "pulseway"
+    SYNCRO = "syncro"
 
 
 PsaOption = Annotated[Psa, typer.Option("--psa", help="The PSA it uses.")]
@@ -52,7 +56,7 @@ def demo(
         walk_through,
     )
     from reconcile_pipeline.simulators.serve import running  # noqa: PLC0415 - demo only
-    from reconcile_pipeline.simulators.world import build_world  # noqa: PLC0415
+    from reconcile_pipeline.simulators.world.build import build_world  # noqa: PLC0415
 
     forget_earlier_demo(folder)
     folder.mkdir(parents=True, exist_ok=True)

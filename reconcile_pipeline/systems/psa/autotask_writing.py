@@ -59,13 +59,13 @@ async def read(client: ApiClient, line: LineRef, on: date) -> LineSeen:
     )
 
 
-def change(line: LineRef, now: Decimal, wanted: Decimal, on: date) -> Change:
+def change(line: LineRef, seen: LineSeen, wanted: Decimal, on: date) -> Change:
     """Build the adjustment; `input` for anything but whole units. The line is named by its id.
 
     Naming contract and service instead would make a second line where there is no first one.
     """
     kind, line_id = _parts(line)
-    difference = wanted - now
+    difference = wanted - (seen.qty or 0)
     if difference != difference.to_integral_value():
         raise PipelineError(
             f"Autotask takes whole units only, not a change by {difference:f}.",

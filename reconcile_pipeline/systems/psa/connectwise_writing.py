@@ -46,7 +46,7 @@ async def read_line(client: ApiClient, line: LineRef, on: date) -> LineSeen:
     )
 
 
-def change_line(line: LineRef, _qty_from: Decimal, qty_to: Decimal, _on: date) -> Change:
+def change_line(line: LineRef, _seen: LineSeen, qty_to: Decimal, _on: date) -> Change:
     """Set the quantity, and nothing else: price and text stay as they are."""
     return Change(
         method="PATCH",

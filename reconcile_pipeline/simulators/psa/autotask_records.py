@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from reconcile_pipeline.simulators import lookups
-from reconcile_pipeline.simulators.autotask_fields import FIELDS, typed
-from reconcile_pipeline.simulators.autotask_units import UnitsBook, UnitsRow, shown_day
-from reconcile_pipeline.simulators.records import Agreement, Company, Line, Product
+from reconcile_pipeline.simulators.psa.autotask_fields import FIELDS, typed
+from reconcile_pipeline.simulators.psa.autotask_units import UnitsBook, UnitsRow, shown_day
 from reconcile_pipeline.simulators.server import State
+from reconcile_pipeline.simulators.world import lookups
+from reconcile_pipeline.simulators.world.records import Agreement, Company, Line, Product
 
 CUSTOMER, LEAD, PROSPECT, VENDOR = 1, 2, 3, 7
 TIME_AND_MATERIALS, FIXED_PRICE, BLOCK_HOURS, RECURRING = 1, 3, 4, 7

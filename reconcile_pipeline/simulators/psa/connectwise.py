@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
-from reconcile_pipeline.simulators import lookups
-from reconcile_pipeline.simulators.connectwise_lists import (
+from reconcile_pipeline.simulators.psa.connectwise_lists import (
     Resource,
     filtered,
     forward_page,
@@ -26,7 +25,7 @@ from reconcile_pipeline.simulators.connectwise_lists import (
     slash_paths,
     table,
 )
-from reconcile_pipeline.simulators.connectwise_records import PsaView
+from reconcile_pipeline.simulators.psa.connectwise_records import PsaView
 from reconcile_pipeline.simulators.server import (
     Answer,
     Query,
@@ -36,6 +35,7 @@ from reconcile_pipeline.simulators.server import (
     Write,
     number,
 )
+from reconcile_pipeline.simulators.world import lookups
 
 DEFAULT_PAGE_SIZE = 25
 LARGEST_PAGE_SIZE = 1000
@@ -63,6 +63,13 @@ class ConnectWise(Simulator):
     """The PSA's API over a world."""
 
     name = "connectwise"
+    secrets: ClassVar = {
+        "public_key": "CONNECTWISE_PUBLIC_KEY",
+        "private_key": "CONNECTWISE_PRIVATE_KEY",
+        "client_id": "CONNECTWISE_CLIENT_ID",
+    }
+    state_kind = ConnectWiseState
+    settings: ClassVar = {"agreement_types": "[]"}
 
     def __init__(self, state: ConnectWiseState, credentials: dict[str, str]) -> None:
         super().__init__(state, credentials)
@@ -88,6 +95,16 @@ class ConnectWise(Simulator):
         self._serve(r"/finance/agreements/(?P<parent>\d+)/additions", additions)
         one = f"{API}/finance/agreements/(?P<parent>\\d+)/additions/(?P<record_id>\\d+)"
         self.route("PATCH", one, self._patch)
+
+    @classmethod
+    def keys(cls, tag: str) -> dict[str, str]:
+        """The API member's keys, and the company it belongs to."""
+        return {
+            "company_id": "northgate",
+            "public_key": f"simPublic{tag}",
+            "private_key": f"simPrivate{tag}",
+            "client_id": f"00000000-0000-4000-8000-00000000{tag[-4:]}",
+        }
 
     def authorize(self, query: Query) -> None:
         """Basic auth of `company+public:private`, a clientId header, and the right codebase."""

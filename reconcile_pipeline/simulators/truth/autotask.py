@@ -12,47 +12,41 @@ Lines that are free or not billed are not in Autotask at all. A part of a unit i
 """
 
 import math
-from collections import defaultdict
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import ClassVar
 
-from reconcile_pipeline.simulators import lookups
-from reconcile_pipeline.simulators.catalogue import plain
-from reconcile_pipeline.simulators.dates import month_start
-from reconcile_pipeline.simulators.records import AUTOTASK, Agreement, Company, Line, World
+from reconcile_pipeline.simulators.truth.psa import PsaTruth
+from reconcile_pipeline.simulators.world import lookups
+from reconcile_pipeline.simulators.world.dates import month_start
+from reconcile_pipeline.simulators.world.records import AUTOTASK, Agreement, Company, Line, World
 
 PAGE = 500
 OWN_COMPANY = "0"
-REASONS = {
-    "deleted": "inactive",
-    "cancelled": "not_active",
-    "no_billing_cycle": "not_recurring_service",
-}
-"""What a planted reason is called here."""
 
 
-class AutotaskTruth:
+class AutotaskTruth(PsaTruth):
     """The PSA side: what is in scope, what its lines sum to, and why the rest is left out."""
 
+    system = AUTOTASK
+    reasons: ClassVar = {
+        "deleted": "inactive",
+        "cancelled": "not_active",
+        "no_billing_cycle": "not_recurring_service",
+    }
+
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__(world)
         self._day = month_start(world.as_of, 1)
-        self.exclusions: list[dict[str, str]] = []
-        self.quantities: dict[tuple[int, int], Decimal] = {}
-        self.prices: dict[tuple[int, int], set[Decimal]] = defaultdict(set)
-        self.live_names: dict[str, list[int]] = defaultdict(list)
         self._bundles = {item.id for item in world.products if item.identifier == "FLAT"}
-        self._exclude("company", OWN_COMPANY, "not_a_customer")
-        excluded = {c.id for c in world.companies if self._kept_out("company", c.id, _company(c))}
-        for company in world.companies:
-            if company.id not in excluded:
-                self.live_names[company.name].append(company.id)
+        self.exclude("company", OWN_COMPANY, "not_a_customer")
+        excluded = {c.id for c in world.companies if self.kept_out("company", c.id, _company(c))}
+        self.add_names(excluded)
         self._agreements = {agreement.id: agreement for agreement in world.agreements}
         self.in_scope = {
             agreement.id: agreement
             for agreement in world.agreements
-            if not self._kept_out("agreement", agreement.id, self._agreement(agreement))
+            if not self.kept_out("agreement", agreement.id, self._agreement(agreement))
         }
         self.lines = [line for line in world.lines if line.bill_customer == "Billable"]
         for line in self.lines:
@@ -70,32 +64,20 @@ class AutotaskTruth:
         reason = next((reason for reason, holds in checks if holds), None)
         if reason is not None:
             prefix = "bundle:" if self.is_bundle(line) else ""
-            self._exclude("agreement_line", f"{prefix}{line.id}", reason)
+            self.exclude("agreement_line", f"{prefix}{line.id}", reason)
             return
-        key = (agreement.company_id, line.product_id)
-        self.quantities[key] = self.quantities.get(key, Decimal(0)) + (units or 0)
-        self.prices[key].add(line.unit_price)
+        self.add(agreement.company_id, line.product_id, Decimal(units or 0), line.unit_price)
 
     def is_bundle(self, line: Line) -> bool:
         """Whether the line is a service bundle."""
         return line.product_id in self._bundles
-
-    def _exclude(self, kind: str, record_id: str, reason: str) -> None:
-        self.exclusions.append(
-            {"system": AUTOTASK, "record_kind": kind, "record_id": record_id, "reason": reason}
-        )
-
-    def _kept_out(self, kind: str, record_id: int, reason: str | None) -> bool:
-        if reason is not None:
-            self._exclude(kind, str(record_id), reason)
-        return reason is not None
 
     def _agreement(self, agreement: Agreement) -> str | None:
         is_recurring = agreement.cycle_id not in (None, lookups.ONCE) and not agreement.is_one_time
         checks = (
             ("not_recurring_service", not is_recurring),
             ("not_active", agreement.is_cancelled or agreement.status != "Active"),
-            ("not_started", agreement.starts_on > self._world.as_of),
+            ("not_started", agreement.starts_on > self.world.as_of),
             ("ended", _is_before(agreement.ends_on, self._day)),
         )
         return next((reason for reason, holds in checks if holds), None)
@@ -104,9 +86,9 @@ class AutotaskTruth:
         """Units on the day that counts; None where the line has none then."""
         agreement = self._agreements[line.agreement_id]
         begins = max(line.effective_on, agreement.starts_on)
-        if begins > self._world.as_of or _is_before(agreement.ends_on, self._day):
+        if begins > self.world.as_of or _is_before(agreement.ends_on, self._day):
             return None
-        if line.cancelled_on is not None and line.cancelled_on <= self._world.as_of:
+        if line.cancelled_on is not None and line.cancelled_on <= self.world.as_of:
             return 0 if line.id % 2 == 0 else None
         return math.ceil(line.quantity)
 
@@ -115,7 +97,7 @@ class AutotaskTruth:
         if self._units(line) is None:
             return 0
         ended_on = line.cancelled_on
-        is_over = ended_on is not None and ended_on <= self._world.as_of
+        is_over = ended_on is not None and ended_on <= self.world.as_of
         begins_then = not is_over or (ended_on is not None and (self._day - ended_on).days == 1)
         return 2 if line.id % 7 == 0 and begins_then else 1
 
@@ -123,10 +105,10 @@ class AutotaskTruth:
         """Calls of the cheapest full sync: the zone, and every list in pages of 500."""
         bundles = [line for line in self.lines if self.is_bundle(line)]
         services = [line for line in self.lines if not self.is_bundle(line)]
-        sold = [product for product in self._world.products if product.is_recurring]
+        sold = [product for product in self.world.products if product.is_recurring]
         lists = (
-            1 + len(self._world.companies),
-            len(self._world.agreements),
+            1 + len(self.world.companies),
+            len(self.world.agreements),
             len(services),
             sum(map(self._rows_on_day, services)),
             len(bundles),
@@ -136,36 +118,9 @@ class AutotaskTruth:
         )
         return 1 + sum(max(1, math.ceil(count / PAGE)) for count in lists)
 
-    def product_names(self, cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The cards with the ids of bundles as the pipeline writes them."""
-        bundles = {str(number): f"bundle:{number}" for number in self._bundles}
-        return [
-            card | {"product_ids": [bundles.get(number, number) for number in card["product_ids"]]}
-            for card in cards
-        ]
-
-    def planted(self) -> list[dict[str, Any]]:
-        """The planted errors as they show here; lines without units leave nothing to show."""
-        notes = []
-        for planted in self._world.planted:
-            note: dict[str, Any] = dict(planted)
-            keys = [(int(note["company_id"]), int(number)) for number in note["product_ids"]]
-            found = [self.quantities[key] for key in keys if key in self.quantities]
-            if note["qty_psa"] is not None and not found:
-                if note["qty_vendor"] in (None, "0"):
-                    continue
-                note["finding"] = "new_revenue"
-            note["qty_psa"] = plain(sum(found, Decimal(0))) if found else None
-            if "exclusion" in note:
-                note["exclusion"] = _renamed(note["exclusion"])
-            notes.append(note)
-        return notes
-
-
-def _renamed(exclusion: dict[str, str]) -> dict[str, str]:
-    if exclusion["record_kind"] not in {"company", "agreement"}:
-        return exclusion
-    return exclusion | {"system": AUTOTASK, "reason": REASONS[exclusion["reason"]]}
+    def shown_id(self, product_id: str) -> str:
+        """Bundles are numbered apart from services."""
+        return f"bundle:{product_id}" if int(product_id) in self._bundles else product_id
 
 
 def _company(company: Company) -> str | None:

@@ -11,8 +11,8 @@ from itertools import islice
 from random import Random
 from typing import Literal
 
-from reconcile_pipeline.simulators import lookups
-from reconcile_pipeline.simulators.catalogue import (
+from reconcile_pipeline.simulators.world import lookups
+from reconcile_pipeline.simulators.world.catalogue import (
     BACKUP_SERVICES,
     FILLER_WORDS,
     NINJAONE_NAMES,
@@ -24,12 +24,12 @@ from reconcile_pipeline.simulators.catalogue import (
     pax8_service_name,
     plain,
 )
-from reconcile_pipeline.simulators.dates import past_stamp
-from reconcile_pipeline.simulators.names import CITIES, company_names, identifier, person
-from reconcile_pipeline.simulators.plan import Plan, ensure_use, make_plan
-from reconcile_pipeline.simulators.planted import Note, Planter, plant
-from reconcile_pipeline.simulators.psa_side import PsaWriter
-from reconcile_pipeline.simulators.records import (
+from reconcile_pipeline.simulators.world.dates import past_stamp
+from reconcile_pipeline.simulators.world.names import CITIES, company_names, identifier, person
+from reconcile_pipeline.simulators.world.plan import Plan, ensure_use, make_plan
+from reconcile_pipeline.simulators.world.planted import Note, Planter, plant
+from reconcile_pipeline.simulators.world.psa_side import PsaWriter
+from reconcile_pipeline.simulators.world.records import (
     BACKUP_CSV,
     CONNECTWISE,
     NINJAONE,
@@ -40,7 +40,7 @@ from reconcile_pipeline.simulators.records import (
     Product,
     World,
 )
-from reconcile_pipeline.simulators.vendor_side import VendorWriter, new_uuid
+from reconcile_pipeline.simulators.world.vendor_side import VendorWriter, new_uuid
 
 Size = Literal["small", "medium", "large"]
 

@@ -11,12 +11,12 @@ from bisect import bisect_right
 from collections.abc import Callable
 from datetime import date
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
-from reconcile_pipeline.simulators.records import Device, Organization
 from reconcile_pipeline.simulators.server import Answer, Query, Refusal, Simulator, State, number
 from reconcile_pipeline.simulators.tokens import check_token, issue_token
+from reconcile_pipeline.simulators.world.records import Device, Organization
 
 HOUR_SECONDS = 3600
 DEFAULT_PAGE_SIZE = 100
@@ -36,6 +36,10 @@ class NinjaOne(Simulator):
     """The RMM's API over a world."""
 
     name = "ninjaone"
+    secrets: ClassVar = {
+        "client_id": "NINJAONE_CLIENT_ID",
+        "client_secret": "NINJAONE_CLIENT_SECRET",
+    }
 
     def __init__(self, state: State, credentials: dict[str, str]) -> None:
         super().__init__(state, credentials)

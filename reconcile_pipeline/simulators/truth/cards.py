@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from reconcile_pipeline.model import Finding
-from reconcile_pipeline.simulators.catalogue import plain
-from reconcile_pipeline.simulators.records import PAX8, World
-from reconcile_pipeline.simulators.truth_vendors import Usage
+from reconcile_pipeline.simulators.truth.usage import Usage
+from reconcile_pipeline.simulators.world.catalogue import plain
+from reconcile_pipeline.simulators.world.records import PAX8, World
 
 Service = tuple[str, str]
 Group = tuple[set[int], set[Service]]

@@ -6,8 +6,8 @@ Includes its looseness: dates in three shapes, optional fields that are absent o
 from datetime import date
 from typing import Any
 
-from reconcile_pipeline.simulators.catalogue import pax8_service_name
-from reconcile_pipeline.simulators.records import Pax8Company, Pax8Product, Subscription
+from reconcile_pipeline.simulators.world.catalogue import pax8_service_name
+from reconcile_pipeline.simulators.world.records import Pax8Company, Pax8Product, Subscription
 
 Row = dict[str, Any]
 

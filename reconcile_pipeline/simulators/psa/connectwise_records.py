@@ -8,9 +8,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from reconcile_pipeline.simulators import lookups
-from reconcile_pipeline.simulators.records import Agreement, Company, Line, Product
 from reconcile_pipeline.simulators.server import State
+from reconcile_pipeline.simulators.world import lookups
+from reconcile_pipeline.simulators.world.records import Agreement, Company, Line, Product
 
 DOLLAR = {"id": 7, "name": "US Dollar"}
 UNSET_DATE_SHAPES = 3

@@ -11,9 +11,9 @@ from decimal import Decimal
 from random import Random
 
 from reconcile_pipeline.model import Finding
-from reconcile_pipeline.simulators.catalogue import OFFER, Offer
-from reconcile_pipeline.simulators.plan import Need, Plan, add_account, add_need, other_name
-from reconcile_pipeline.simulators.records import BACKUP_CSV, NINJAONE, PAX8
+from reconcile_pipeline.simulators.world.catalogue import OFFER, Offer
+from reconcile_pipeline.simulators.world.plan import Need, Plan, add_account, add_need, other_name
+from reconcile_pipeline.simulators.world.records import BACKUP_CSV, NINJAONE, PAX8
 
 ORDINARY = tuple(
     OFFER[key]

@@ -9,11 +9,11 @@ from decimal import Decimal
 from itertools import pairwise
 from random import Random
 
-from reconcile_pipeline.simulators import lookups
-from reconcile_pipeline.simulators.catalogue import UNFED_PRODUCTS
-from reconcile_pipeline.simulators.dates import month_end, month_start, past_stamp
-from reconcile_pipeline.simulators.plan import Need, Plan
-from reconcile_pipeline.simulators.records import Agreement, Company, Line, Product, World
+from reconcile_pipeline.simulators.world import lookups
+from reconcile_pipeline.simulators.world.catalogue import UNFED_PRODUCTS
+from reconcile_pipeline.simulators.world.dates import month_end, month_start, past_stamp
+from reconcile_pipeline.simulators.world.plan import Need, Plan
+from reconcile_pipeline.simulators.world.records import Agreement, Company, Line, Product, World
 
 FAMILY_TYPE = {
     "managed": lookups.MANAGED,

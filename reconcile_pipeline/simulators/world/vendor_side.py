@@ -10,10 +10,10 @@ from decimal import Decimal
 from itertools import pairwise
 from random import Random
 
-from reconcile_pipeline.simulators.catalogue import BACKUP_SERVICES, Offer, Term
-from reconcile_pipeline.simulators.dates import month_end, month_start
-from reconcile_pipeline.simulators.plan import AccountPlan, Need, Plan
-from reconcile_pipeline.simulators.records import (
+from reconcile_pipeline.simulators.world.catalogue import BACKUP_SERVICES, Offer, Term
+from reconcile_pipeline.simulators.world.dates import month_end, month_start
+from reconcile_pipeline.simulators.world.plan import AccountPlan, Need, Plan
+from reconcile_pipeline.simulators.world.records import (
     BACKUP_CSV,
     NINJAONE,
     PAX8,

@@ -10,12 +10,12 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from reconcile_pipeline.simulators.autotask_fields import ADJUSTMENTS, typed
-from reconcile_pipeline.simulators.autotask_queries import day_of, refuse
-from reconcile_pipeline.simulators.autotask_records import AutotaskView
-from reconcile_pipeline.simulators.autotask_units import NO_END, UnitsBook, shown_day
-from reconcile_pipeline.simulators.records import Agreement, Line
+from reconcile_pipeline.simulators.psa.autotask_fields import ADJUSTMENTS, typed
+from reconcile_pipeline.simulators.psa.autotask_queries import day_of, refuse
+from reconcile_pipeline.simulators.psa.autotask_records import AutotaskView
+from reconcile_pipeline.simulators.psa.autotask_units import NO_END, UnitsBook, shown_day
 from reconcile_pipeline.simulators.server import Answer, Query, Refusal, State, Write
+from reconcile_pipeline.simulators.world.records import Agreement, Line
 
 BUNDLE = "bundle:"
 """Stands before the id of a line that is a bundle: both twins have numbers of their own."""

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
-from reconcile_pipeline.simulators.autotask_changes import BUNDLE, Adjuster
-from reconcile_pipeline.simulators.autotask_fields import ADJUSTMENTS, field_list, typed
-from reconcile_pipeline.simulators.autotask_queries import (
+from reconcile_pipeline.simulators.psa.autotask_changes import BUNDLE, Adjuster
+from reconcile_pipeline.simulators.psa.autotask_fields import ADJUSTMENTS, field_list, typed
+from reconcile_pipeline.simulators.psa.autotask_queries import (
     Search,
     envelope,
     project,
     read_search,
     refuse,
 )
-from reconcile_pipeline.simulators.autotask_records import AutotaskView, Entity
-from reconcile_pipeline.simulators.autotask_units import UnitsBook, whole
+from reconcile_pipeline.simulators.psa.autotask_records import AutotaskView, Entity
+from reconcile_pipeline.simulators.psa.autotask_units import UnitsBook, whole
 from reconcile_pipeline.simulators.server import (
     Answer,
     Message,
@@ -68,6 +68,14 @@ class Autotask(Simulator):
 
     name = "autotask"
     path_prefix = "/ATServicesRest/V1.0"
+    secrets: ClassVar = {
+        "user": "AUTOTASK_USER",
+        "secret": "AUTOTASK_SECRET",
+        "integration_code": "AUTOTASK_INTEGRATION_CODE",
+    }
+    state_kind = AutotaskState
+    url_setting = ""
+    settings: ClassVar = {"currency": '"USD"', "database": '"northgate"'}
 
     def __init__(self, state: AutotaskState, credentials: dict[str, str]) -> None:
         super().__init__(state, credentials)
@@ -90,6 +98,19 @@ class Autotask(Simulator):
             post = self._adjuster.poster(kind)
             self.route("POST", f"{ROOT}/Contract{name}", post)
             self.route("POST", f"{ROOT}/Contracts/(?P<parent>\\d+)/{name}", post)
+
+    @classmethod
+    def keys(cls, tag: str) -> dict[str, str]:
+        """The API user's keys."""
+        return {
+            "user": f"sim{tag}@northgate.example",
+            "secret": f"simSecret-autotask-{tag}",
+            "integration_code": f"SIM{tag}TRACKINGIDENTIFIER",
+        }
+
+    def placed(self, root: str) -> None:
+        """Clients ask here in which zone they live."""
+        self.credentials["zone_url"] = root
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one call, counted among those under way at its entity as it comes in."""

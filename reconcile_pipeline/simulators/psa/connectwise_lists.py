@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from reconcile_pipeline.simulators.conditions import compile_conditions, resolve
+from reconcile_pipeline.simulators.psa.connectwise_conditions import compile_conditions, resolve
 from reconcile_pipeline.simulators.server import Query, Refusal, number
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
 
-from reconcile_pipeline.simulators.catalogue import OFFERS, Offer
-from reconcile_pipeline.simulators.names import variant
-from reconcile_pipeline.simulators.records import BACKUP_CSV, NINJAONE, PAX8, Company
+from reconcile_pipeline.simulators.world.catalogue import OFFERS, Offer
+from reconcile_pipeline.simulators.world.names import variant
+from reconcile_pipeline.simulators.world.records import BACKUP_CSV, NINJAONE, PAX8, Company
 
 VENDOR_SHARE = {NINJAONE: 0.9, PAX8: 0.85, BACKUP_CSV: 0.65}
 DIFFERENT_NAME_SHARE = 0.1

@@ -13,8 +13,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from reconcile_pipeline.simulators.dates import month_end, month_start
-from reconcile_pipeline.simulators.records import Agreement, Line, World
+from reconcile_pipeline.simulators.world.dates import month_end, month_start
+from reconcile_pipeline.simulators.world.records import Agreement, Line, World
 
 NO_END = date(2099, 12, 31)
 ROWS_PER_LINE = 1000

@@ -5,20 +5,21 @@ Lists are numbered from page 0 and announce their totals; dates come in three sh
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
-from reconcile_pipeline.simulators.dates import month_start
-from reconcile_pipeline.simulators.pax8_records import (
+from reconcile_pipeline.simulators.server import Answer, Query, Refusal, Simulator, State, number
+from reconcile_pipeline.simulators.tokens import check_token, issue_token
+from reconcile_pipeline.simulators.vendors.pax8_records import (
     Row,
     company_row,
     price_row,
     product_row,
     subscription_row,
 )
-from reconcile_pipeline.simulators.records import Subscription
-from reconcile_pipeline.simulators.server import Answer, Query, Refusal, Simulator, State, number
-from reconcile_pipeline.simulators.tokens import check_token, issue_token
+from reconcile_pipeline.simulators.world.dates import month_start
+from reconcile_pipeline.simulators.world.records import Subscription
 
 DAY_SECONDS = 86_400
 DEFAULT_SIZE = 10
@@ -53,11 +54,20 @@ SORTS = {
 }
 
 
+@dataclass(slots=True)
+class Pax8State(State):
+    """The distributor's state: its tokens last a day."""
+
+    expires_in: int = DAY_SECONDS
+
+
 class Pax8(Simulator):
     """The distributor's API over a world."""
 
     name = "pax8"
     path_prefix = "/v1"
+    state_kind = Pax8State
+    secrets: ClassVar = {"client_id": "PAX8_CLIENT_ID", "client_secret": "PAX8_CLIENT_SECRET"}
 
     def __init__(self, state: State, credentials: dict[str, str]) -> None:
         super().__init__(state, credentials)
@@ -74,6 +84,10 @@ class Pax8(Simulator):
         self.route("GET", "/v1/products", self._products)
         self.route("GET", "/v1/products/(?P<record_id>[^/]+)", self._product)
         self.route("GET", "/v1/products/(?P<record_id>[^/]+)/pricing", self._pricing)
+
+    def placed(self, root: str) -> None:
+        """Tokens are handed out here, too."""
+        self.credentials["token_url"] = f"{root}/v1/token"
 
     def authorize(self, query: Query) -> None:
         """A bearer token that this server gave out and that is not over."""

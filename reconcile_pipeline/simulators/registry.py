@@ -1,0 +1,64 @@
+"""Every simulated kind of system: the server that shows it, and what is true about it.
+
+To add one, write its server and its truth and name them here; serving, the settings of a made-up
+MSP, the truth file and the contract tests walk this list.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from reconcile_pipeline.simulators.psa.autotask import Autotask
+from reconcile_pipeline.simulators.psa.connectwise import ConnectWise
+from reconcile_pipeline.simulators.server import Simulator
+from reconcile_pipeline.simulators.truth import backup_csv, ninjaone, pax8
+from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
+from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
+from reconcile_pipeline.simulators.truth.expected import VendorTruth, judged
+from reconcile_pipeline.simulators.truth.psa import PsaTruth
+from reconcile_pipeline.simulators.truth.usage import Usage
+from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
+from reconcile_pipeline.simulators.vendors.pax8 import Pax8
+from reconcile_pipeline.simulators.world.records import (
+    AUTOTASK,
+    BACKUP_CSV,
+    CONNECTWISE,
+    NINJAONE,
+    PAX8,
+    World,
+)
+
+
+@dataclass(frozen=True)
+class SimulatedPsa:
+    """A PSA: its server, and its side of the truth about a world."""
+
+    server: type[Simulator]
+    truth: Callable[[World], PsaTruth]
+
+
+PSAS = {
+    CONNECTWISE: SimulatedPsa(ConnectWise, ConnectWiseTruth),
+    AUTOTASK: SimulatedPsa(Autotask, AutotaskTruth),
+}
+VENDORS: dict[str, type[Simulator]] = {PAX8: Pax8, NINJAONE: NinjaOne}
+VENDOR_TRUTHS: dict[str, VendorTruth] = {PAX8: pax8, NINJAONE: ninjaone, BACKUP_CSV: backup_csv}
+
+
+def expected(
+    world: World, agreement_types: Collection[str] = (), *, psa: str = CONNECTWISE
+) -> dict[str, Any]:
+    """The truth about a world as plain JSON data; `psa` is the one that shows its PSA side.
+
+    Empty `agreement_types`, which only ConnectWise knows, means that all are in scope.
+    """
+    side = ConnectWiseTruth(world, agreement_types) if agreement_types else PSAS[psa].truth(world)
+    return judged(world, side, VENDOR_TRUTHS)
+
+
+def vendor_usage(world: World) -> Usage:
+    """Units per account and service of every vendor, by the vendors' own rules."""
+    usage = Usage()
+    for vendor in VENDOR_TRUTHS.values():
+        vendor.count(world, usage)
+    return usage

@@ -1,0 +1,26 @@
+"""The vendor side of the truth: what each account uses of each service, and what never counts.
+
+Reads the world's records only; mapping and comparing happen in `truth.cards`.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+
+@dataclass(slots=True)
+class Usage:
+    """Vendor accounts in force, services by name, and units by (system, account, service)."""
+
+    accounts: dict[tuple[str, str], str] = field(default_factory=dict)
+    services: dict[tuple[str, str], str] = field(default_factory=dict)
+    totals: dict[tuple[str, str, str], Decimal] = field(
+        default_factory=lambda: defaultdict(Decimal)
+    )
+    exclusions: list[dict[str, str]] = field(default_factory=list)
+
+    def exclude(self, system: str, kind: str, record_id: str, reason: str) -> None:
+        """Note one record that is left out."""
+        self.exclusions.append(
+            {"system": system, "record_kind": kind, "record_id": record_id, "reason": reason}
+        )

@@ -1,0 +1,1 @@
+"""The simulated vendors: what each shows of its accounts and of what they use."""

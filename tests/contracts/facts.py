@@ -1,0 +1,56 @@
+"""What the documentation and a world say about one kind of system, and its module does not.
+
+One file per kind beside this one, `facts_<kind>.py`, holds its `FACTS`; a new kind needs such a
+file and nothing else here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from reconcile_pipeline.simulators.world.records import World
+from reconcile_pipeline.systems.registry import SYSTEMS
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the documentation and the world say about one kind, and its module does not."""
+
+    page_size: int
+    size_param: str | Callable[[Mapping[str, str]], str | None]
+    """The parameter that holds the size asked for, or what reads it from the parameters."""
+    holds: dict[str, Callable[[World], list[Any]]]
+    """By list: the ids that a whole pull must land."""
+    world_lists: dict[str, str]
+    """By list: the world's own list of its records, for those that may shrink alone."""
+    in_use: dict[str, Callable[[World], set[Any]]] = field(default_factory=dict)
+    """By list: ids that other records of the system need, so that they can't vanish alone."""
+    account_of: dict[str, str] = field(default_factory=dict)
+    """By usage list: the attribute that holds the account of a record of the world."""
+    child_paths: dict[str, str] = field(default_factory=dict)
+    """By list without a first request: a pattern of its paths."""
+    empty: bytes = b"[]"
+    token_path: str | None = None
+    look_up: str = ""
+    """A path that is asked once, by GET and without credentials, where the lists are."""
+    names: frozenset[str] = frozenset()
+    """Secrets that say who asks rather than prove it: of wrong keys they are the right part."""
+    next_path: str = ""
+    """A pattern of what the paths of following pages have besides."""
+    world_id: Callable[[str], str] = str
+    """From the id of a usage record to that of the world's record behind it."""
+    announces_totals: bool = False
+    is_ordered_by_id: bool = False
+    """A record that comes twice breaks the documented order: refused instead of counted once."""
+
+
+def ids(rows: Iterable[Any]) -> list[Any]:
+    """Ids of records, or of the rows of a set-up table."""
+    return [row["id"] if isinstance(row, dict) else row.id for row in rows]
+
+
+def load_facts() -> dict[str, Facts]:
+    """Facts of every kind that speaks HTTP."""
+    kinds = [kind for kind, system in SYSTEMS.items() if system.client is not None]
+    return {kind: import_module(f"contracts_bench.facts_{kind}").FACTS for kind in kinds}

@@ -134,7 +134,7 @@ def proof_step(
         return []
     pull_id = str(pulls[0]["pull_id"])
     lines = connection.execute(
-        "select line_id, qty, qty_as_of from core.agreement_lines where pull_id = $pull_id",
+        "select line_id, qty, invoiced_on from core.agreement_lines where pull_id = $pull_id",
         {"pull_id": pull_id},
     ).fetchall()
     system, _account = _psa(site)

@@ -15,12 +15,12 @@ from reconcile_pipeline.warehouse.tables import (
     text,
 )
 
-QTY_SOURCES = ("agreement", "last_invoice", "assumed_call")
-QTY_SOURCE = text(
-    "qty_source",
+UNITS_ARE_FROM = ("agreement", "last_invoice", "assumed_call")
+UNITS_FROM = text(
+    "units_from",
     "Where the PSA shows the units: on the agreement, on the last invoice only, or by a call that"
     " the PSA does not publish.",
-    allowed=QTY_SOURCES,
+    allowed=UNITS_ARE_FROM,
 )
 CURRENCY = text("currency", "Currency of the amounts in this row.", null=True)
 
@@ -122,8 +122,8 @@ CORE_TABLES = (
             day("ends_on", "Day the line was cancelled, if any.", null=True),
             boolean("is_auto_counted", "The PSA computes this quantity itself: never written."),
             EXCLUDED,
-            QTY_SOURCE,
-            day("qty_as_of", "Day of the invoice the units are from, if they are.", null=True),
+            UNITS_FROM,
+            day("invoiced_on", "Day of the invoice the units are from, if they are.", null=True),
             text("write_key", "What write-back needs to address the line."),
             PULL,
         ),

@@ -1,7 +1,7 @@
 """The `map` and `recon` tables: how the two sides meet, and what differs."""
 
 from reconcile_pipeline.model import Finding
-from reconcile_pipeline.warehouse.core_tables import CURRENCY, QTY_SOURCES
+from reconcile_pipeline.warehouse.core_tables import CURRENCY, UNITS_ARE_FROM
 from reconcile_pipeline.warehouse.tables import (
     PERIOD,
     PULL,
@@ -111,12 +111,12 @@ RECON_TABLES = (
             instant("evidence_as_of", "The oldest pull behind the numbers.", null=True),
             boolean("is_grace_evidence", "Counted in the grace days after the period ended."),
             text(
-                "qty_psa_source",
+                "psa_units_from",
                 "Where the PSA shows its units; see core.agreement_lines. Null without a line.",
                 null=True,
-                allowed=QTY_SOURCES,
+                allowed=UNITS_ARE_FROM,
             ),
-            day("qty_psa_as_of", "Day of the oldest invoice behind them, if any.", null=True),
+            day("psa_invoiced_on", "Day of the oldest invoice behind them, if any.", null=True),
             text("reason", "Why this finding, in a sentence."),
             text("next_step", "What to do, in a sentence."),
             text("first_seen_period", "First period this finding showed for this card."),

@@ -283,8 +283,8 @@ select
         when contract_lines.units is null then 'no_units_on_day'
         when contract_lines.units = 0 then 'zero_units'
     end as excluded_reason,
-    'agreement' as qty_source,
-    cast(null as date) as qty_as_of,
+    'agreement' as units_from,
+    cast(null as date) as invoiced_on,
     contract_lines.write_key as write_key,
     $pull_id as pull_id
 from contract_lines

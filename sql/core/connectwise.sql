@@ -224,8 +224,8 @@ select
         when companies.company_id is null then 'company_unknown'
         when companies.excluded_reason is not null then 'company_excluded'
     end as excluded_reason,
-    'agreement' as qty_source,
-    cast(null as date) as qty_as_of,
+    'agreement' as units_from,
+    cast(null as date) as invoiced_on,
     concat('agreements/', additions.agreement_id, '/additions/', additions.addition.id) as write_key,
     $pull_id as pull_id
 from additions

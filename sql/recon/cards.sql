@@ -55,8 +55,8 @@ lines as (
         agreement_lines.unit_price,
         agreement_lines.currency,
         agreement_lines.effective_on,
-        agreement_lines.qty_source,
-        agreement_lines.qty_as_of
+        agreement_lines.units_from,
+        agreement_lines.invoiced_on
     from core.agreement_lines as agreement_lines
     inner join pulls on agreement_lines.pull_id = pulls.pull_id
     left join product_groups on agreement_lines.product_id = product_groups.product_id
@@ -69,8 +69,8 @@ line_sums as (
         lines.service_group_id,
         sum(lines.qty) as qty_psa,
         sum(lines.qty_included) as qty_included,
-        max(lines.qty_source) as qty_source,
-        min(lines.qty_as_of) as qty_as_of,
+        max(lines.units_from) as units_from,
+        min(lines.invoiced_on) as invoiced_on,
         array_to_string(
             list_sort(list(concat(lines.line_id, ':', lines.qty, ':', lines.qty_included))), ','
         ) as fingerprint
@@ -248,8 +248,8 @@ compared as (
         line_sums.qty_psa,
         line_sums.qty_included,
         line_sums.fingerprint,
-        line_sums.qty_source,
-        line_sums.qty_as_of,
+        line_sums.units_from,
+        line_sums.invoiced_on,
         case
             when vendor_side.listed > 0 and vendor_side.without_pull = 0 then coalesce(used.qty_vendor, 0)
         end as qty_vendor,
@@ -307,8 +307,8 @@ judged as (
         compared.unit_price,
         compared.currency,
         compared.fingerprint,
-        compared.qty_source,
-        compared.qty_as_of,
+        compared.units_from,
+        compared.invoiced_on,
         compared.mapping_version,
         compared.feeding,
         compared.is_gone,
@@ -344,11 +344,11 @@ named as (
         judged.mapping_version,
         judged.evidence_as_of,
         judged.is_grace,
-        judged.qty_source,
-        judged.qty_as_of,
-        case judged.qty_source
+        judged.units_from,
+        judged.invoiced_on,
+        case judged.units_from
             when 'last_invoice'
-                then concat(' Invoiced units are those of the last invoice, ', judged.qty_as_of, '.')
+                then concat(' Invoiced units are those of the last invoice, ', judged.invoiced_on, '.')
             when 'assumed_call'
                 then ' Invoiced units come from a call that the PSA does not publish.'
             else ''
@@ -397,8 +397,8 @@ select
     named.mapping_version,
     named.evidence_as_of,
     named.is_grace as is_grace_evidence,
-    named.qty_source as qty_psa_source,
-    named.qty_as_of as qty_psa_as_of,
+    named.units_from as psa_units_from,
+    named.invoiced_on as psa_invoiced_on,
     concat(case named.finding
         when 'match' then concat('Both sides count ', named.vendor_text, '.')
         when 'under_billed' then concat('Used ', named.vendor_text, ', invoiced ', named.psa_text, '.')

@@ -141,8 +141,8 @@ class Books:
             effective_on=effective_on,
             is_auto_counted=auto,
             excluded_reason=excluded,
-            qty_source="agreement" if invoiced_on is None else "last_invoice",
-            qty_as_of=invoiced_on,
+            units_from="agreement" if invoiced_on is None else "last_invoice",
+            invoiced_on=invoiced_on,
             write_key=line_id,
         )
 

@@ -95,8 +95,8 @@ def test_a_count_from_the_last_invoice_says_so(pair: Pair) -> None:
     books.line("1", "p", 2, line_id="l2", invoiced_on=date(2026, 10, 1))
     books.line("1", "p", 1, line_id="l3", invoiced_on=date(2026, 11, 1))
     card = books.card()
-    assert (card["qty_psa"], card["qty_psa_as_of"]) == (8, date(2026, 10, 1))
-    assert card["qty_psa_source"] == "last_invoice"
+    assert (card["qty_psa"], card["psa_invoiced_on"]) == (8, date(2026, 10, 1))
+    assert card["psa_units_from"] == "last_invoice"
     assert card["reason"].endswith("Invoiced units are those of the last invoice, 2026-10-01.")
 
 

@@ -126,7 +126,7 @@ def proof_step(
 ) -> list[Change]:
     """Compare what was written with the PSA pull in use; returns what the pull contradicts."""
     query = (
-        "select pull_id, started_at from core.pulls"
+        "select pull_id, system, started_at from core.pulls"
         " where period = $period and role = 'psa' and is_evidence"
     )
     pulls = ask_rows(connection, query, period)
@@ -141,6 +141,7 @@ def proof_step(
     at_once = system.write_back is None or system.write_back.takes_effect == "at_once"
     pulled = Pulled(
         pull_id=pull_id,
+        system=str(pulls[0]["system"]),
         started_at=pulls[0]["started_at"].replace(tzinfo=UTC),
         counts_on=date.max if at_once else first_day(next_period(period)),
         quantities={line_id: qty for line_id, qty, _day in lines},

@@ -14,13 +14,15 @@ import duckdb
 from reconcile_pipeline.landing.evidence import Evidence, current_evidence
 from reconcile_pipeline.landing.manifest import periods_landed, read_manifests
 from reconcile_pipeline.ledger.accepted import accepted_pull_ids
+from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.closings import closing_of
 from reconcile_pipeline.ledger.intake import Seen, from_exact_names, from_file
 from reconcile_pipeline.ledger.mappings import as_rows, mappings_in_force, record_mappings
+from reconcile_pipeline.ledger.moves import ids_in, name_psa, psa_in_force, read_moves
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.matching.exact import Named
 from reconcile_pipeline.matching.mapping_file import read_mapping_file
-from reconcile_pipeline.model import Category, PipelineError
+from reconcile_pipeline.model import Category, PipelineError, Role
 from reconcile_pipeline.periods import last_day, open_period
 from reconcile_pipeline.review.decide import Door
 from reconcile_pipeline.review.tables import fill_review_tables
@@ -52,8 +54,19 @@ def site_of(settings: Settings) -> Site:
 
 def door_of(site: Site, period: str) -> Door:
     """What decisions of a period are checked with, and where they go."""
-    psa = site.settings.psa
-    return Door(site.ledger, period, SYSTEMS[psa.kind].write_back, psa.title)
+    configured = site.settings.psa
+    psa = psa_of(site, period)
+    if psa != configured.name:
+        # A month from before the move: nothing is written into that PSA any more.
+        return Door(site.ledger, period, None, psa, psa)
+    write_back = SYSTEMS[configured.kind].write_back
+    return Door(site.ledger, period, write_back, configured.title, psa)
+
+
+def psa_of(site: Site, period: str) -> str:
+    """Name the PSA that a period is reconciled with: the one in force when its grace ends."""
+    moves = read_moves(site.ledger)
+    return psa_in_force(moves, _evidence_ends(site, period)) or site.settings.psa.name
 
 
 def review_step(connection: Connection, site: Site, period: str) -> None:
@@ -74,7 +87,13 @@ def evidence_of(site: Site, period: str, *, now: datetime) -> list[Evidence]:
     configured = None
     if closing is None and period == open_period(now, site.settings.timezone):
         configured = {system.name for system in site.settings.systems}
-    attempts = read_manifests(site.state.landing, period)
+    psa = psa_of(site, period)
+    attempts = [
+        item
+        for item in read_manifests(site.state.landing, period)
+        # A month in which the PSA was changed holds pulls of both; only one invoices.
+        if item.role != Role.PSA or item.system == psa
+    ]
     accepted = accepted_pull_ids(site.ledger)
     if closing is not None:
         # A closed month rests on what was known then: neither later pulls nor later acceptances.
@@ -104,7 +123,12 @@ def core_step(connection: Connection, site: Site, period: str, *, now: datetime)
 
 
 def intake_step(connection: Connection, site: Site, period: str, *, now: datetime) -> int:
-    """Append what the mapping file and exact names add to the ledger; returns how many."""
+    """Append what the mapping file and exact names add to the ledger; returns how many.
+
+    Raises:
+        PipelineError: `settings`, when the ledger speaks of another PSA than the settings.
+    """
+    name_psa(site.ledger, site.settings.psa.name, Stamp("rule:first_psa", now, "rule"))
     seen = _seen(connection, period)
     recorded = 0
     path = site.settings.mappings_file
@@ -126,17 +150,29 @@ def map_step(connection: Connection, site: Site, period: str) -> None:
 
     A closed month keeps the mappings it was closed with.
     """
-    until = datetime.combine(
+    until = _evidence_ends(site, period)
+    build_map(
+        connection,
+        period=period,
+        mappings=as_rows(mappings_in_force(site.ledger, until=until)),
+        moved=ids_in(site.ledger, psa_of(site, period)),
+    )
+
+
+def grace_ends(site: Site, period: str) -> datetime:
+    """The instant from which nothing counts for a period any more."""
+    return datetime.combine(
         last_day(period) + timedelta(days=1 + site.settings.grace_days),
         time.min,
         ZoneInfo(site.settings.timezone),
     ).astimezone(UTC)
+
+
+def _evidence_ends(site: Site, period: str) -> datetime:
+    """When the grace of a period ends, or when it was closed before that."""
     closing = closing_of(site.ledger, period)
-    if closing is not None:
-        until = min(until, closing.closed_at)
-    build_map(
-        connection, period=period, mappings=as_rows(mappings_in_force(site.ledger, until=until))
-    )
+    ends = grace_ends(site, period)
+    return ends if closing is None else min(ends, closing.closed_at)
 
 
 def periods_to_rebuild(site: Site) -> list[str]:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from reconcile_pipeline.ledger.chain import Stamp, append
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import mappings as table
+from reconcile_pipeline.ledger.tables import psa_moves
 
 
 @dataclass(frozen=True)
@@ -55,20 +56,29 @@ def record_mappings(ledger: Ledger, entries: Iterable[Mapping], *, origin: str =
     found = list(entries)
     if found:
         with ledger.writing() as connection:
-            for entry in found:
-                row = {
-                    **asdict(entry),
-                    "multiplier": str(entry.multiplier),
-                    "decided_at": entry.decided_at.astimezone(UTC).isoformat(),
-                }
-                append(connection, table, row, Stamp(entry.decided_by, entry.decided_at, origin))
+            append_mappings(connection, found, origin)
     return len(found)
+
+
+def append_mappings(connection: sa.Connection, entries: Iterable[Mapping], origin: str) -> None:
+    """Append entries inside the caller's transaction."""
+    for entry in entries:
+        row = {
+            **asdict(entry),
+            "multiplier": str(entry.multiplier),
+            "decided_at": entry.decided_at.astimezone(UTC).isoformat(),
+        }
+        append(connection, table, row, Stamp(entry.decided_by, entry.decided_at, origin))
 
 
 def mappings_in_force(ledger: Ledger, *, until: datetime | None = None) -> list[Mapping]:
     """The mappings as they stood at `until` (None: now), ordered by what they map."""
     items: dict[tuple[str, str, str], dict[str | None, Mapping]] = {}
+    moves = _moves_before(ledger, until)
     for row in ledger.rows(sa.select(table).order_by(table.c.seq)):
+        if moves and moves[0] < row["seq"]:
+            moves = [seq for seq in moves if seq > row["seq"]]
+            _forget_targets(items)
         entry = _from_row(row)
         if until is None or entry.decided_at < until:
             target = entry.place[3]
@@ -77,8 +87,30 @@ def mappings_in_force(ledger: Ledger, *, until: datetime | None = None) -> list[
                 links.clear()
             links.pop(None, None)
             links[target] = entry
+    if moves:
+        _forget_targets(items)
     newest = [entry for links in items.values() for entry in links.values()]
     return sorted(newest, key=lambda entry: (*entry.place[:3], entry.target_id or ""))
+
+
+def _moves_before(ledger: Ledger, until: datetime | None) -> list[int]:
+    """Numbers of the moves to another PSA that had happened by then."""
+    query = sa.select(psa_moves).where(psa_moves.c.from_system.is_not(None))
+    return [
+        int(row["seq"])
+        for row in ledger.rows(query.order_by(psa_moves.c.seq))
+        if until is None or datetime.fromisoformat(row["decided_at"]) < until
+    ]
+
+
+def _forget_targets(items: dict[tuple[str, str, str], dict[str | None, Mapping]]) -> None:
+    """Ids of the PSA that was left mean nothing, or something else, in the new one.
+
+    What was carried over follows as entries of its own; exclusions name no target.
+    """
+    for links in items.values():
+        for place in [place for place, entry in links.items() if entry.target_id is not None]:
+            del links[place]
 
 
 def mapping_history(ledger: Ledger) -> list[dict[str, Any]]:

@@ -14,7 +14,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from reconcile_pipeline.ledger.chain import Stamp, append
-from reconcile_pipeline.ledger.tables import accepted_pulls, decisions, mappings
+from reconcile_pipeline.ledger.tables import (
+    SCHEMA_VERSION,
+    accepted_pulls,
+    append_only_triggers,
+    decisions,
+    mappings,
+    metadata,
+    moved_ids,
+    psa_moves,
+    versions,
+)
 
 Make = Callable[[sa.Connection], None]
 _FROM_FIRST = "moved from schema 1"
@@ -24,7 +34,10 @@ def migrate(connection: sa.Connection, version: int, make: Make, path: Path | No
     """Move a ledger of an older schema forward, inside the caller's transaction."""
     if path is not None:
         _keep_copy(path, version)
-    _from_first(connection, make)
+    if version == 1:
+        _from_first(connection, make)
+    else:
+        _from_second(connection)
 
 
 def _keep_copy(path: Path, version: int) -> None:
@@ -59,6 +72,16 @@ def _from_first(connection: sa.Connection, make: Make) -> None:
         append(connection, decisions, entry, _stamp(row["reviewer"], row["decided_at"]))
     for row in old["accepted_pulls"]:
         append(connection, accepted_pulls, row, _stamp(row["accepted_by"], row["accepted_at"]))
+
+
+def _from_second(connection: sa.Connection) -> None:
+    """Schema 2 did not know that a PSA can be moved away from."""
+    new = [psa_moves, moved_ids]
+    metadata.create_all(connection, tables=new)
+    names = [table.name for table in new]
+    for statement in append_only_triggers(connection.dialect.name, names):
+        connection.exec_driver_sql(statement)
+    connection.execute(versions.update().values(version=SCHEMA_VERSION))
 
 
 def _decision(row: dict[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,11 @@ Append-only: a trigger of the database refuses every update and delete. What is 
 by views. Quantities, days and instants are text, so that SQLite and PostgreSQL keep them alike.
 """
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = sa.MetaData()
 versions = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, nullable=False))
@@ -104,6 +106,19 @@ accepted_pulls = _entries(
     _text("pull_id", unique=True),
     *(_text(name) for name in ("reason", "accepted_by", "accepted_at")),
 )
+psa_moves = _entries(
+    "psa_moves",
+    # Null in the first one, which only says which PSA all entries speak of.
+    _text("from_system", null=True),
+    _text("to_system"),
+    *(_text(name) for name in ("reason", "decided_by", "decided_at")),
+)
+moved_ids = _entries(
+    "moved_ids",
+    *(_text(name) for name in ("from_system", "to_system", "kind")),
+    *(_text(name) for name in ("from_id", "from_name", "to_id", "to_name", "method")),
+    *(_text(name) for name in ("decided_by", "decided_at")),
+)
 closings = _entries(
     "closings",
     *(_text(name) for name in ("period", "action", "reason", "evidence", "cards_digest")),
@@ -123,6 +138,8 @@ KINDS: dict[str, sa.Table] = {
         outcomes,
         accepted_pulls,
         closings,
+        psa_moves,
+        moved_ids,
     )
 }
 """Every kind of entry by the name of its table; the chain stores that name."""
@@ -178,9 +195,8 @@ VIEWS = {
 """What is true now, as plain SQL that both databases understand."""
 
 
-def append_only_triggers(dialect: str) -> list[str]:
+def append_only_triggers(dialect: str, names: Collection[str] = ("chain", *KINDS)) -> list[str]:
     """Statements that make the database itself refuse to change or delete an entry."""
-    names = ["chain", *KINDS]
     if dialect == "sqlite":
         refusal = "begin select raise(abort, 'the ledger is append-only'); end"
         return [

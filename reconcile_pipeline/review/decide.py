@@ -21,6 +21,7 @@ from reconcile_pipeline.ledger.decisions import (
     record_decisions,
     standing_decisions,
 )
+from reconcile_pipeline.ledger.moves import as_said_in, ids_in, read_moves
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import Category, Decision, PipelineError
 from reconcile_pipeline.periods import first_day, next_period
@@ -47,6 +48,14 @@ class Door:
     write_back: WriteBack | None
     """How the PSA takes changes; None when it takes none."""
     psa_title: str = "the PSA"
+    psa: str = ""
+    """The PSA whose ids the period's cards carry; "" where the ledger knows only one."""
+
+    def standing(self) -> list[Decided]:
+        """Every standing decision, in the ids of this period's PSA."""
+        said = standing_decisions(self.ledger)
+        moves = read_moves(self.ledger) if self.psa else []
+        return as_said_in(said, self.psa, moves, ids_in(self.ledger, self.psa)) if moves else said
 
     @property
     def usual_day(self) -> date:
@@ -112,7 +121,7 @@ def decide_by_policy(
     arrived in the PSA keeps that decision.
     """
     known = {(item.card_id, item.card_version) for item in read_decisions(door.ledger, door.period)}
-    said = by_subject(standing_decisions(door.ledger))
+    said = by_subject(door.standing())
     progress = progress_of(door.ledger, read_changes(door.ledger), limits)
     first = first_day(door.period)
     decided = []

@@ -37,7 +37,7 @@ def fill_review_tables(connection: Connection, door: Door, limits: Limits) -> No
     """Replace the period's review tables, and the history that rests on them."""
     ledger, period = door.ledger, door.period
     board = read_board(connection, period)
-    said = standing_decisions(ledger)
+    said = door.standing()
     changes = read_changes(ledger)
     progress = progress_of(ledger, changes, limits)
     about = by_subject(said)

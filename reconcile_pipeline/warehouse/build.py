@@ -107,10 +107,19 @@ def build_core(
 
 
 def build_map(
-    connection: Connection, *, period: str, mappings: Sequence[Mapping[str, Any]]
+    connection: Connection,
+    *,
+    period: str,
+    mappings: Sequence[Mapping[str, Any]],
+    moved: Mapping[tuple[str, str, str], str] | None = None,
 ) -> None:
-    """Replace the period's mapping tables by the ledger's mappings, seen from this period."""
+    """Replace the period's mapping tables by the ledger's mappings, seen from this period.
+
+    `moved` are ids of PSAs that were left: (kind, system, id) -> the id in the period's PSA.
+    """
     with _transaction(connection):
+        _delete_period(connection, "map.moved_ids", period)
+        _insert(connection, "map.moved_ids", _moved_rows(period, moved or {}))
         _load_temporary(connection, "ledger_mappings", mappings, MAPPING_COLUMNS)
         for name in ("map.accounts", "map.services"):
             _replace_period(connection, name, period)
@@ -214,6 +223,13 @@ def _pull_rows(
             }
         )
     return rows
+
+
+def _moved_rows(period: str, moved: Mapping[tuple[str, str, str], str]) -> list[dict[str, Any]]:
+    return [
+        {"period": period, "kind": kind, "from_system": system, "from_id": old, "to_id": new}
+        for (kind, system, old), new in moved.items()
+    ]
 
 
 def _groups(connection: Connection, period: str) -> list[dict[str, Any]]:

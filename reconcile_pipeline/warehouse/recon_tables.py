@@ -83,6 +83,19 @@ MAP_TABLES = (
             text("member_id", "The product's or the service's id."),
         ),
     ),
+    Table(
+        "map",
+        "moved_ids",
+        "One row per company, product and group of a PSA that was left: what it is in this one.",
+        ("period", "kind", "from_system", "from_id"),
+        (
+            PERIOD,
+            text("kind", "company, product or group.", allowed=("company", "product", "group")),
+            text("from_system", "The PSA that was left."),
+            text("from_id", "The id there."),
+            text("to_id", "The id in this period's PSA."),
+        ),
+    ),
 )
 
 RECON_TABLES = (
@@ -95,6 +108,7 @@ RECON_TABLES = (
             PERIOD,
             CARD_ID,
             CARD_VERSION,
+            text("psa", "The PSA that invoices it, by its name in the settings."),
             text("company_id", "The PSA company."),
             text("company_name", "Its name."),
             text("service_group_id", "The service group; see map.service_groups."),

@@ -26,6 +26,7 @@ class Pulled:
     """The lines of one complete PSA pull."""
 
     pull_id: str
+    system: str
     started_at: datetime
     counts_on: date
     """The last day whose quantities the pull can show."""
@@ -44,7 +45,9 @@ def prove_changes(ledger: Ledger, pulled: Pulled, *, now: datetime) -> list[Chan
     trail = read_trail(ledger)
     latest: dict[str, Change] = {}
     for change in read_changes(ledger):
-        if change.state in ARRIVED | {ChangeState.DISPROVED}:
+        # A PSA that was left is pulled no more; its lines may have namesakes in the new one.
+        is_here = change.system == pulled.system
+        if is_here and change.state in ARRIVED | {ChangeState.DISPROVED}:
             latest[change.line_id] = change
     disproved = []
     for change in latest.values():

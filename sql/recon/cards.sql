@@ -17,6 +17,7 @@ with pulls as (
 
 psa as (
     select
+        max(pulls.system) as system,
         max(pulls.finished_at) as finished_at,
         max(case when pulls.is_stale then 1 else 0 end) = 1 as is_stale,
         max(case when pulls.is_grace then 1 else 0 end) = 1 as is_grace
@@ -241,6 +242,7 @@ vendor_side as (
 
 compared as (
     select
+        psa.system as psa,
         companies.company_id,
         companies.name as company_name,
         vendor_side.service_group_id,
@@ -295,6 +297,7 @@ compared as (
 
 judged as (
     select
+        compared.psa,
         compared.company_id,
         compared.company_name,
         compared.service_group_id,
@@ -329,6 +332,7 @@ judged as (
 
 named as (
     select
+        judged.psa,
         judged.company_id,
         judged.company_name,
         judged.service_group_id,
@@ -367,21 +371,49 @@ named as (
     from judged
 ),
 
+-- What earlier months call this company and this group, where another PSA invoiced then.
+moved as (
+    select
+        moved_ids.kind,
+        moved_ids.from_system,
+        moved_ids.from_id,
+        moved_ids.to_id
+    from map.moved_ids as moved_ids
+    where moved_ids.period = $period
+),
+
 earlier as (
     select
-        cards.company_id,
-        cards.service_group_id,
+        coalesce(companies.to_id, cards.company_id) as company_id,
+        coalesce(groups.to_id, cards.service_group_id) as service_group_id,
         cards.finding,
         min(cards.period) as first_seen_period
     from recon.cards as cards
-    where cards.period < $period
-    group by cards.company_id, cards.service_group_id, cards.finding
+    cross join psa
+    left join moved as companies
+        on
+            companies.kind = 'company'
+            and cards.psa = companies.from_system
+            and cards.company_id = companies.from_id
+    left join moved as groups
+        on
+            groups.kind = 'group'
+            and cards.psa = groups.from_system
+            and cards.service_group_id = groups.from_id
+    where
+        cards.period < $period
+        and (cards.psa = psa.system or (companies.to_id is not null and groups.to_id is not null))
+    group by
+        coalesce(companies.to_id, cards.company_id),
+        coalesce(groups.to_id, cards.service_group_id),
+        cards.finding
 )
 
 select
     $period as period,
     left(named.long_id, 16) as card_id,
     left(named.long_version, 12) as card_version,
+    named.psa,
     named.company_id,
     named.company_name,
     named.service_group_id,

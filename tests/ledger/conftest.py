@@ -34,6 +34,7 @@ from reconcile_pipeline.ledger.changes import (
 from reconcile_pipeline.ledger.closings import close_period
 from reconcile_pipeline.ledger.decisions import Basis, Decided, record_decisions, withdraw_decision
 from reconcile_pipeline.ledger.mappings import Mapping, record_mappings
+from reconcile_pipeline.ledger.moves import MovedId, name_psa, record_move
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import KINDS
 from reconcile_pipeline.model import ChangeState, Decision
@@ -352,6 +353,17 @@ def fill(
             stamp=stamp("eve", 2),
         )
         record_outcome(ledger, Outcome(change.change_id, ChangeState.PROVED), stamp("pull"))
+        name_psa(ledger, "connectwise", stamp())
+        seat = MovedId("product", "410", "Seat", "7", "Seat", "name")
+        record_move(
+            ledger,
+            "connectwise",
+            "halopsa",
+            moved=[seat],
+            mappings=(),
+            reason="A new PSA.",
+            stamp=stamp("eve", 3),
+        )
         assert all(ledger.rows(sa.select(table)) for table in KINDS.values())
 
     return make

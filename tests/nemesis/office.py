@@ -114,7 +114,7 @@ class Office:
         shown = {line: self.psa.shows(line, day) for line in self.psa.agreement_of}
         at_once = self.system.write_back is None or self.system.write_back.takes_effect == "at_once"
         counts_on = day.max if at_once else day
-        self.pulls[period] = Pulled(f"pull-{self.number}", began, counts_on, shown)
+        self.pulls[period] = Pulled(f"pull-{self.number}", "our_psa", began, counts_on, shown)
         self.old_screens.extend(self.board(period).values())
         cards = [behind_of(self.psa, service, period, shown, began) for service in self.services]
         self.boards[period] = {behind.card.card_id: behind for behind in cards}

@@ -30,7 +30,7 @@ def pull(
     """Prove by a pull that began just now; returns what it contradicts."""
     began = began or bench.clock()
     days = {} if invoiced_on is None else dict.fromkeys(quantities, invoiced_on)
-    pulled = Pulled(f"pull-{began.isoformat()}", began, counts_on, quantities, days)
+    pulled = Pulled(f"pull-{began.isoformat()}", bench.kind, began, counts_on, quantities, days)
     bench.clock.later(seconds=30)
     return prove_changes(bench.ledger, pulled, now=bench.clock())
 

@@ -66,8 +66,10 @@ def build_pulls(
             async for manifest in pull_all(installation.pulls(period, names)):
                 context.log.info(summary_line(manifest))
                 evidence = evidence_of(installation.site, period, now=installation.now())
-                current = next(item for item in evidence if item.system == manifest.system)
-                yield pull_result(current, now=installation.now())
+                # A PSA that the ledger was not moved to is landed, and no evidence yet.
+                alone = Evidence(manifest.system, None, manifest)
+                found = (item for item in evidence if item.system == manifest.system)
+                yield pull_result(next(found, alone), now=installation.now())
 
     return pull_systems
 

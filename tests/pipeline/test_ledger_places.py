@@ -155,6 +155,7 @@ def month(months: Callable[..., Month], workshop: Path, url: str) -> Month:
     return months(workshop / "postgres", url)
 
 
+@pytest.mark.slow
 def test_a_month_in_postgres(month: Month, rows_of: Any, period: str) -> None:
     """Decided, written once, proved and closed: the books are in PostgreSQL and in no file."""
     assert not list(month.msp.state.folder.glob("ledger.db*"))
@@ -167,6 +168,7 @@ def test_a_month_in_postgres(month: Month, rows_of: Any, period: str) -> None:
     assert "every link holds" in " ".join(month.told)
 
 
+@pytest.mark.slow
 def test_a_second_writer_is_refused_by_the_server(month: Month) -> None:
     """Where no file can be locked the server's own lock keeps a second write-back out."""
     [refused] = month.refused
@@ -175,6 +177,7 @@ def test_a_second_writer_is_refused_by_the_server(month: Month) -> None:
     assert "Next: Wait until it has ended" in refused.told
 
 
+@pytest.mark.slow
 def test_its_password_is_nowhere(month: Month) -> None:
     """Neither what was printed nor any file of the state folder, run history included, has it."""
     assert PASSWORD in (month.msp.folder / ".env").read_text(encoding="utf-8")
@@ -184,11 +187,17 @@ def test_its_password_is_nowhere(month: Month) -> None:
     assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]
 
 
-def test_a_wrong_url_is_told_without_its_password(month: Month, reconcile: Any) -> None:
+def test_a_wrong_url_is_told_without_its_password(
+    good_run: Any, own_folder: Path, reconcile: Any
+) -> None:
     """A server that is not there is named with what to do, and the password stays out of it."""
+    config = own_folder / "reconcile.toml"
+    good_run.msp.simulation.write_config(config)
+    with config.open("a", encoding="utf-8") as file:
+        file.write(f'\n[ledger]\nurl_variable = "{VARIABLE}"\n')
     wrong = {VARIABLE: f"postgresql://keeper:{PASSWORD}@127.0.0.1:1/books"}
     for arguments in (("changes",), ("run",)):
-        ended = reconcile(*arguments, "--config", month.msp.config, environment=wrong)
+        ended = reconcile(*arguments, "--config", config, environment=wrong)
         assert ended.code != 0
         assert PASSWORD not in ended.out + ended.err
         assert "can't be read" in ended.told

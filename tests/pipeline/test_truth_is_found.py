@@ -15,6 +15,7 @@ from reconcile_pipeline.simulators.serve import Simulation, running
 from reconcile_pipeline.simulators.world.build import build_world
 
 Row = dict[str, Any]
+SEEDS = [pytest.param(seed, marks=pytest.mark.slow) for seed in (918_273_645, 40_426_017)]
 DRAWN = random.SystemRandom().randrange(10**6, 10**9)
 PULLS = "select system, calls from core.pulls where period = $period"
 QUIET = {"match", "not_connected"}
@@ -37,7 +38,7 @@ def served_by_autotask(today: date) -> Iterator[Simulation]:
         yield simulation
 
 
-@pytest.fixture(scope="module", params=[918_273_645, 40_426_017, "shared", "drawn", "autotask"])
+@pytest.fixture(scope="module", params=[*SEEDS, "shared", "drawn", "autotask"])
 def found(
     request: pytest.FixtureRequest,
     open_shared_msp: Any,

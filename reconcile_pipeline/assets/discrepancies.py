@@ -22,6 +22,7 @@ DEPS = {
         "core.products",
         "core.usage",
         *MAPS,
+        "map.moved_ids",
     ],
     "recon.card_lines": ["recon.cards", "core.agreement_lines", "core.usage", *MAPS],
     "recon.discrepancies": ["recon.cards"],

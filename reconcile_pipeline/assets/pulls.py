@@ -34,6 +34,10 @@ def raw_spec(name: str, system: System) -> dg.AssetSpec:
         kinds={"python", "parquet"},
         owners=OWNERS,
         tags={"reconcile/role": str(system.role)},
+        metadata={
+            topic: dg.MetadataValue.text(sentence)
+            for topic, sentence in system.capabilities.items()
+        },
     )
 
 

@@ -5,6 +5,7 @@ A list that changed while it was read is read again, twice at most. No manifests
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,7 +72,7 @@ class StreamReader:
             def take(page: Page, parent_id: str | None, expected: int | None) -> None:
                 tally.add(page.records, stream.announced(page.reply.data))
                 writer.add(
-                    page.reply.body,
+                    without(stream.withheld, page.reply.body),
                     fetched_at=page.reply.fetched_at,
                     status=page.reply.status,
                     template=page.reply.request.template or page.reply.request.path,
@@ -109,6 +110,14 @@ class StreamReader:
 
     def _pages(self, stream: Stream, request: Request) -> AsyncIterator[Page]:
         return paginate(self._client, request, stream.paginator(), stream.records)
+
+
+def without(names: Sequence[str], body: str) -> str:
+    """Return a page with the texts of these fields replaced by null; the rest stays as received."""
+    for name in names:
+        field = re.escape(json.dumps(name))
+        body = re.sub(rf'({field}\s*:\s*)"(?:[^"\\]|\\.)*"', r"\1null", body)
+    return body
 
 
 def write_rows(

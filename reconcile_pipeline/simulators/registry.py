@@ -10,12 +10,14 @@ from typing import Any
 
 from reconcile_pipeline.simulators.psa.autotask import Autotask
 from reconcile_pipeline.simulators.psa.connectwise import ConnectWise
+from reconcile_pipeline.simulators.psa.syncro import Syncro
 from reconcile_pipeline.simulators.server import Simulator
 from reconcile_pipeline.simulators.truth import backup_csv, ninjaone, pax8
 from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
 from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
 from reconcile_pipeline.simulators.truth.expected import VendorTruth, judged
 from reconcile_pipeline.simulators.truth.psa import PsaTruth
+from reconcile_pipeline.simulators.truth.syncro import SyncroTruth
 from reconcile_pipeline.simulators.truth.usage import Usage
 from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
 from reconcile_pipeline.simulators.vendors.pax8 import Pax8
@@ -25,6 +27,7 @@ from reconcile_pipeline.simulators.world.records import (
     CONNECTWISE,
     NINJAONE,
     PAX8,
+    SYNCRO,
     World,
 )
 
@@ -40,6 +43,7 @@ class SimulatedPsa:
 PSAS = {
     CONNECTWISE: SimulatedPsa(ConnectWise, ConnectWiseTruth),
     AUTOTASK: SimulatedPsa(Autotask, AutotaskTruth),
+    SYNCRO: SimulatedPsa(Syncro, SyncroTruth),
 }
 VENDORS: dict[str, type[Simulator]] = {PAX8: Pax8, NINJAONE: NinjaOne}
 VENDOR_TRUTHS: dict[str, VendorTruth] = {PAX8: pax8, NINJAONE: ninjaone, BACKUP_CSV: backup_csv}

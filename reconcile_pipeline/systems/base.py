@@ -82,6 +82,8 @@ class Stream:
     may_be_empty: bool = True
     empty_hint: str = ""
     """What to check when a stream that must not be empty is."""
+    withheld: tuple[str, ...] = ()
+    """Names of text fields that hold keys, anywhere on a page: they are landed as null."""
     is_needed_later: bool = False
     """Keep the parsed records until the pull ends, for a later stream's `children`."""
     children: Callable[[Mapping[str, Sequence[Record]]], list[Child]] | None = None

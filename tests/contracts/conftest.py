@@ -50,7 +50,9 @@ NOT_A_TOKEN = r"^(?!.*token)"
 def make_account(kind: str, folder: Path, server: SimulatedServer | None = None) -> SystemSettings:
     """An account at the server with its credentials; without one, a made-up account."""
     system = SYSTEMS[kind]
-    known = {"base_url": server.base_url, **server.credentials} if server else {}
+    known: dict[str, Any] = dict(FACTS[kind].settings) if kind in FACTS else {}
+    if server:
+        known |= {"base_url": server.base_url, **server.credentials}
     table: dict[str, Any] = {}
     environ: dict[str, str] = {}
     for item in system.fields:
@@ -249,6 +251,8 @@ def calls_of() -> Callable[[World], dict[str, int]]:
 @pytest.fixture(scope="session")
 def slim_simulation() -> Iterator[Simulation]:
     with serving_all(make_slim(build_world(7, "small", AS_OF))) as simulation:
+        for kind, facts in FACTS.items():
+            facts.prepare(simulation.systems[kind])
         yield simulation
 
 

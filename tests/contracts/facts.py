@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from reconcile_pipeline.simulators.serve import SimulatedServer
 from reconcile_pipeline.simulators.world.records import World
 from reconcile_pipeline.systems.registry import SYSTEMS
 
@@ -41,6 +42,14 @@ class Facts:
     world_id: Callable[[str], str] = str
     """From the id of a usage record to that of the world's record behind it."""
     announces_totals: bool = False
+    silent: frozenset[str] = frozenset()
+    """Lists that announce no total where others do."""
+    single: frozenset[str] = frozenset()
+    """Lists whose answers are one record each: none can be empty, or hold a record twice."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that differ from their defaults, so that our own limits cost no time."""
+    prepare: Callable[[SimulatedServer], None] = lambda _server: None
+    """Sets a server up so that every list is asked for."""
     is_ordered_by_id: bool = False
     """A record that comes twice breaks the documented order: refused instead of counted once."""
 

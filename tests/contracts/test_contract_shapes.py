@@ -85,6 +85,8 @@ def test_record_comes_twice(
     bench: Any, kind: str, listed: str, clean: Any, facts: dict[str, Any]
 ) -> None:
     """A record that comes twice, identical, is counted once, or refused where ids must rise."""
+    if listed in facts[kind].single:
+        return
     stream = bench.stream(kind, listed)
 
     def repeat(rows: list[Record]) -> None:
@@ -103,8 +105,12 @@ def test_record_comes_twice(
     assert now.duplicates > 0
 
 
-def test_record_comes_twice_and_differs(bench: Any, kind: str, listed: str) -> None:
+def test_record_comes_twice_and_differs(
+    bench: Any, kind: str, listed: str, facts: dict[str, Any]
+) -> None:
     """One key with two contents is read again, and then refused as incomplete."""
+    if listed in facts[kind].single:
+        return
     stream = bench.stream(kind, listed)
 
     def contradict(rows: list[Record]) -> None:

@@ -40,6 +40,8 @@ class Facts:
     """A pattern of what the paths of following pages have besides."""
     world_id: Callable[[str], str] = str
     """From the id of a usage record to that of the world's record behind it."""
+    smaller_pages: dict[str, int] = field(default_factory=dict)
+    """By path: the documented page size of lists that come in smaller pages than the others."""
     announces_totals: bool = False
     is_ordered_by_id: bool = False
     """A record that comes twice breaks the documented order: refused instead of counted once."""

@@ -11,6 +11,7 @@ from typing import Final
 
 CONNECTWISE: Final = "connectwise"
 AUTOTASK: Final = "autotask"
+HALOPSA: Final = "halopsa"
 PAX8 = "pax8"
 NINJAONE = "ninjaone"
 BACKUP_CSV = "backup_csv"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from reconcile_pipeline.simulators.registry import PSAS
 from reconcile_pipeline.simulators.serve import Simulation, running
 from reconcile_pipeline.simulators.world.build import build_world
 
@@ -37,7 +38,16 @@ def served_by_autotask(today: date) -> Iterator[Simulation]:
         yield simulation
 
 
-@pytest.fixture(scope="module", params=[918_273_645, 40_426_017, "shared", "drawn", "autotask"])
+@pytest.fixture(scope="module")
+def served_by_halopsa(today: date) -> Iterator[Simulation]:
+    """A made-up MSP whose PSA is HaloPSA."""
+    with running(build_world(71_002_883, "small", today), psa="halopsa") as simulation:
+        yield simulation
+
+
+@pytest.fixture(
+    scope="module", params=[918_273_645, 40_426_017, "shared", "drawn", "autotask", "halopsa"]
+)
 def found(
     request: pytest.FixtureRequest,
     open_shared_msp: Any,
@@ -51,9 +61,9 @@ def found(
 ) -> Found:
     if request.param == "shared":
         msp, ended = good_run.msp, good_run.ended
-    elif request.param == "autotask":
-        simulation = request.getfixturevalue("served_by_autotask")
-        msp = type(good_run.msp)(simulation, workshop / "autotask" / "reconcile.toml")
+    elif request.param in PSAS:
+        simulation = request.getfixturevalue(f"served_by_{request.param}")
+        msp = type(good_run.msp)(simulation, workshop / request.param / "reconcile.toml")
         simulation.write_config(msp.config)
         ended = shared_reconcile("run", "--config", msp.config)
         assert ended.code == 0, ended.told

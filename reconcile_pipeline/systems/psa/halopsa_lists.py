@@ -129,9 +129,10 @@ def _check_line(invoice: Record, line: object) -> None:
 
 def is_quantity(value: object) -> bool:
     """Tell whether a value is a number that four decimals hold exactly."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return False
-    return Decimal(value) == round(Decimal(value), 4)
+    exact = Decimal(str(value))
+    return exact == round(exact, 4)
 
 
 def _check_days(what: str, record: Record, names: tuple[str, ...]) -> None:

@@ -68,6 +68,7 @@ class Psa(Protocol):
     """A pattern of the paths of calls that change something."""
     verb: str
     is_delta: bool
+    renews_tokens: bool
     refusal: int
     """The status of a refusal in the PSA's own words."""
 
@@ -159,7 +160,9 @@ _WORLD: dict[int, World] = {}
 
 
 class _Common:
-    """What both have: lines of a world, and agreements that can be put to sleep."""
+    """What all have: lines of a world, and agreements that can be put to sleep."""
+
+    renews_tokens = False
 
     def __init__(self, app: Simulator) -> None:
         self.app = app
@@ -251,6 +254,7 @@ class HaloPsaPsa(_Common):
     """
 
     kind = "halopsa"
+    renews_tokens = True
     changing = r"/RecurringInvoice$"
     verb = "POST"
     is_delta = False

@@ -98,6 +98,7 @@ def test_not_allowed(bench: Bench, call: str, status: int, category: Category) -
     assert report.stopped.category is (bench.play.means_by_401 if is_hidden else category)
     second = "not_applied" if call == "sends" else "queued"
     assert bench.states() == ["verified", second, "queued"]
+    # A new token is asked for first; what 401 turned away, nobody looked at.
     tries = bench.play.tries if status == 401 else 1
     assert bench.sends() == (1 + tries if call == "sends" else 1)
     bench.server.faults.clear()

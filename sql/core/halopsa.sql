@@ -238,7 +238,6 @@ days as (
         or len(coalesce(line.quantity_users, [])) > 0
         or len(coalesce(line.quantity_assets, [])) > 0 as is_calculated
     from records
-    qualify row_number() over (partition by agreement_id, line.id) = 1
 ),
 
 grouped as (

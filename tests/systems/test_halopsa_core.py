@@ -230,6 +230,7 @@ def test_of_a_bundle_one_half_counts(psa: Psa, setting: str, left_out: dict[int,
     psa.line(2, group_id=9, is_bundled_line=True)
     psa.line(3, group_id=0)
     psa.line(4, group_id=8)
+    psa.line(5, group_id=0, is_bundled_line=True)
     assert psa.reasons() == {f"agreement_line {n}": why for n, why in left_out.items()}
 
 

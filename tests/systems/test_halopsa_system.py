@@ -134,6 +134,16 @@ def test_invoices_without_any_line_are_not_zero() -> None:
     expect_lines([{"id": -1, "lines": []}, {"id": -2, "lines": [{"id": 1}]}])
 
 
+def test_a_line_is_known_by_its_number() -> None:
+    """Two lines of one number are refused; one invoice that two pages repeat is one invoice."""
+    once = {"id": -1, "lines": [{"id": 5}]}
+    expect_lines([once, once])
+    for other in ({"id": -2, "lines": [{"id": 5}]}, {"id": -1, "lines": [{"id": 5}, {"id": 5}]}):
+        with pytest.raises(PipelineError, match="same number") as caught:
+            expect_lines([once, other])
+        assert caught.value.category is Category.SHAPE
+
+
 def test_lists_ask_for_all_there_is(make_account: MakeAccount) -> None:
     """Lines come along, inactive records too, in the order of ids, in pages of a fit size."""
     streams = {each.name: each for each in HALOPSA.streams(make_account("halopsa"), ON)}

@@ -94,13 +94,28 @@ def _listed(
 
 
 def expect_lines(invoices: Sequence[Record]) -> None:
-    """Raise `incomplete` if not one recurring invoice has a line: they were left out, not zero."""
-    if invoices and not any(invoice["lines"] for invoice in invoices):
+    """Check the lines of all recurring invoices together.
+
+    Raises:
+        PipelineError: `incomplete` if there is not one: they were left out, not zero; `shape` if
+            two have one number, as a line is known by it.
+    """
+    # A record that two pages repeat is one record.
+    distinct = {invoice["id"]: invoice["lines"] for invoice in invoices}
+    numbers = [line["id"] for lines in distinct.values() for line in lines]
+    if distinct and not numbers:
         raise PipelineError(
-            f"HaloPSA shows {len(invoices)} recurring invoices and not one line on them.",
+            f"HaloPSA shows {len(distinct)} recurring invoices and not one line on them.",
             next_step=f"Nothing of this pull is used. Allow: {PERMISSIONS['recurring_invoices']};"
             " then pull again.",
             category=Category.INCOMPLETE,
+        )
+    if len(set(numbers)) < len(numbers):
+        raise PipelineError(
+            "HaloPSA shows two lines of recurring invoices with the same number.",
+            next_step="Nothing of this pull is used. Pull again; if it repeats, report it to this"
+            " project.",
+            category=Category.SHAPE,
         )
 
 

@@ -133,7 +133,9 @@ class TokenAuth(httpx.Auth):
         if self._refusal is not None:
             raise TokenError(self._refusal)
         request = self._token_request()
-        checked_url(str(request.url), system="The token call", what="token URL")
+        # Some want the tenant in the query: its maker may add one, the address itself has none.
+        address = str(request.url.copy_with(query=None))
+        checked_url(address, system="The token call", what="token URL")
         request.headers["Accept"] = "application/json"
         return request
 

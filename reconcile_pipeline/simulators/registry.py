@@ -10,12 +10,14 @@ from typing import Any
 
 from reconcile_pipeline.simulators.psa.autotask import Autotask
 from reconcile_pipeline.simulators.psa.connectwise import ConnectWise
+from reconcile_pipeline.simulators.psa.halopsa import HaloPsa
 from reconcile_pipeline.simulators.psa.syncro import Syncro
 from reconcile_pipeline.simulators.server import Simulator
 from reconcile_pipeline.simulators.truth import backup_csv, ninjaone, pax8
 from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
 from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
 from reconcile_pipeline.simulators.truth.expected import VendorTruth, judged
+from reconcile_pipeline.simulators.truth.halopsa import HaloPsaTruth
 from reconcile_pipeline.simulators.truth.psa import PsaTruth
 from reconcile_pipeline.simulators.truth.syncro import SyncroTruth
 from reconcile_pipeline.simulators.truth.usage import Usage
@@ -25,6 +27,7 @@ from reconcile_pipeline.simulators.world.records import (
     AUTOTASK,
     BACKUP_CSV,
     CONNECTWISE,
+    HALOPSA,
     NINJAONE,
     PAX8,
     SYNCRO,
@@ -43,6 +46,7 @@ class SimulatedPsa:
 PSAS = {
     CONNECTWISE: SimulatedPsa(ConnectWise, ConnectWiseTruth),
     AUTOTASK: SimulatedPsa(Autotask, AutotaskTruth),
+    HALOPSA: SimulatedPsa(HaloPsa, HaloPsaTruth),
     SYNCRO: SimulatedPsa(Syncro, SyncroTruth),
 }
 VENDORS: dict[str, type[Simulator]] = {PAX8: Pax8, NINJAONE: NinjaOne}

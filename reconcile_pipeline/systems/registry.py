@@ -9,13 +9,15 @@ from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.systems.base import System
 from reconcile_pipeline.systems.psa.autotask import AUTOTASK
 from reconcile_pipeline.systems.psa.connectwise import CONNECTWISE
+from reconcile_pipeline.systems.psa.halopsa import HALOPSA
 from reconcile_pipeline.systems.psa.syncro import SYNCRO
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
 
 SYSTEMS: dict[str, System] = {
-    system.kind: system for system in (CONNECTWISE, AUTOTASK, SYNCRO, PAX8, NINJAONE, CSV_FILE)
+    system.kind: system
+    for system in (CONNECTWISE, AUTOTASK, HALOPSA, SYNCRO, PAX8, NINJAONE, CSV_FILE)
 }
 
 

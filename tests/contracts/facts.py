@@ -41,6 +41,8 @@ class Facts:
     """A pattern of what the paths of following pages have besides."""
     world_id: Callable[[str], str] = str
     """From the id of a usage record to that of the world's record behind it."""
+    smaller_pages: dict[str, int] = field(default_factory=dict)
+    """By path: the documented page size of lists that come in smaller pages than the others."""
     announces_totals: bool = False
     silent: frozenset[str] = frozenset()
     """Lists that announce no total where others do."""

@@ -56,6 +56,7 @@ class Bench:
         self.write_back = write_back
         rules = Rules(
             is_delta=psa.is_delta,
+            renews_tokens=psa.renews_tokens,
             settle_seconds=write_back.settle_seconds,
             evidence_hours=EVIDENCE_HOURS,
             large_units=LIMITS.large_units,

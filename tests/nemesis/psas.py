@@ -17,7 +17,10 @@ import httpx
 from reconcile_pipeline.http import WritingClient
 from reconcile_pipeline.simulators.psa.autotask import Autotask, AutotaskState
 from reconcile_pipeline.simulators.psa.connectwise import ConnectWise, ConnectWiseState
+from reconcile_pipeline.simulators.psa.halopsa import HaloPsa
+from reconcile_pipeline.simulators.psa.halopsa_records import HaloState
 from reconcile_pipeline.simulators.server import Simulator
+from reconcile_pipeline.simulators.truth.halopsa import shown
 from reconcile_pipeline.simulators.world.build import build_world
 from reconcile_pipeline.simulators.world.records import Agreement, Line, World
 from reconcile_pipeline.systems.base import REQUIRED, System
@@ -33,6 +36,14 @@ CREDENTIALS = {
         "client_id": "cid",
     },
     "autotask": {"user": "api@northgate.test", "secret": "s", "integration_code": "code"},
+    "halopsa": {
+        "client_id": "id",
+        "client_secret": "secret",
+        "resource_url": "http://127.0.0.1:1/api",
+        "auth_url": "http://127.0.0.1:1/auth",
+        "tenant": "northgate",
+        "requests_per_5_minutes": "1000000",
+    },
 }
 
 
@@ -57,6 +68,7 @@ class Psa(Protocol):
     """A pattern of the paths of calls that change something."""
     verb: str
     is_delta: bool
+    renews_tokens: bool
     refusal: int
     """The status of a refusal in the PSA's own words."""
 
@@ -118,11 +130,13 @@ def writer_of(psa: Psa) -> WritingClient:
     return client
 
 
-def _slim(lines: int) -> World:
-    """A world with so many lines of whole units, two on each agreement; made from a cached one."""
+def _slim(lines: int, on_each: int = 2) -> World:
+    """A world with so many lines of whole units on its agreements; made from a cached one."""
     full = _WORLD.setdefault(0, build_world(7, "small", AS_OF))
     usable = [a for a in full.agreements if a.status == "Active" and a.ends_on is None]
-    agreements = [replace(a, parent_id=None) for a in usable[: (lines + 1) // 2]]
+    agreements = [
+        replace(a, parent_id=None, is_one_time=False) for a in usable[: -(-lines // on_each)]
+    ]
     product = next(p for p in full.products if p.is_recurring and p.identifier != "FLAT")
     world = replace(full, agreements=agreements, lines=[])
     for number in range(lines):
@@ -131,7 +145,7 @@ def _slim(lines: int) -> World:
         world.lines.append(
             Line(
                 id=line_id,
-                agreement_id=agreements[number // 2].id,
+                agreement_id=agreements[number // on_each].id,
                 product_id=product.id,
                 quantity=Decimal(3 + number % 4),
                 unit_price=PRICES[number % len(PRICES)],
@@ -146,7 +160,9 @@ _WORLD: dict[int, World] = {}
 
 
 class _Common:
-    """What both have: lines of a world, and agreements that can be put to sleep."""
+    """What all have: lines of a world, and agreements that can be put to sleep."""
+
+    renews_tokens = False
 
     def __init__(self, app: Simulator) -> None:
         self.app = app
@@ -230,8 +246,52 @@ class AutotaskPsa(_Common):
         return Asked(str(body["contractServiceID"]), day, Decimal(body["unitChange"]))
 
 
+class HaloPsaPsa(_Common):
+    """Absolute quantities that count at once, sent with all there is on a recurring invoice.
+
+    One line on each: a posted invoice writes over what somebody typed a moment ago beside it, which
+    Halo gives no means to prevent.
+    """
+
+    kind = "halopsa"
+    renews_tokens = True
+    changing = r"/RecurringInvoice$"
+    verb = "POST"
+    is_delta = False
+    refusal = 400
+    _path = re.compile(r"/RecurringInvoice/(-?\d+)$")
+
+    def __init__(self, lines: int) -> None:
+        state = HaloState(_slim(lines, on_each=1))
+        super().__init__(HaloPsa(state, dict(CREDENTIALS[self.kind])))
+        # None that Halo counts itself: nobody can write those.
+        state.licences.clear()
+        self.agreement_of = {
+            line: str(shown(int(agreement))) for line, agreement in self.agreement_of.items()
+        }
+        self._line_on = {agreement: line for line, agreement in self.agreement_of.items()}
+
+    def shows(self, line: str, day: date) -> Decimal:
+        return self._lines[line].quantity
+
+    def edit(self, line: str, quantity: int, day: date) -> None:
+        self._lines[line].quantity = Decimal(quantity)
+        self.app.state.changed()
+
+    def asked(self, request: httpx.Request) -> Asked | None:
+        if request.method == "GET":
+            found = self._path.search(request.url.path)
+            return None if found is None else Asked(self._line_on[found[1]], None)
+        if not re.search(self.changing, request.url.path):
+            return None
+        [invoice] = json.loads(request.content)
+        [row] = [row for row in invoice["lines"] if str(row["id"]) in self._lines]
+        return Asked(str(row["id"]), None, Decimal(str(row["qty_order"])))
+
+
 PSAS: dict[str, Callable[[int], Psa]] = {
     "connectwise": ConnectWisePsa,
     "autotask": AutotaskPsa,
+    "halopsa": HaloPsaPsa,
 }
 """How to make each kind that can be written; a new kind needs its entry here."""

@@ -13,7 +13,8 @@ from decimal import Decimal
 from nemesis.book import Book, Planned
 
 OK = range(200, 300)
-TURNED_AWAY = {401, 403, 429}
+UNAUTHORIZED = 401
+TURNED_AWAY = {UNAUTHORIZED, 403, 429}
 SERVER_ERRORS = range(500, 600)
 
 
@@ -22,6 +23,8 @@ class Rules:
     """What the game's installation promises, in numbers."""
 
     is_delta: bool
+    renews_tokens: bool
+    """A change that is turned away as 401 goes out once more, with a new token."""
     settle_seconds: float
     evidence_hours: float
     large_units: Decimal
@@ -96,6 +99,7 @@ class Watch:
         """By change: how often it was applied since a person last asked for it."""
         self._lost: list[Sent] = []
         self._used: set[str] = set()
+        self._renewed: set[str] = set()
 
     def fail(self, text: str) -> None:
         self.violations.append(text)
@@ -144,6 +148,17 @@ class Watch:
             self.count[f"fault {strike}"] += 1
         if {"late", "late_apply"} & set(strikes):
             self._lost.append(sent)
+        if status == UNAUTHORIZED and self.rules.renews_tokens:
+            self._turned_away(sent)
+
+    def _turned_away(self, sent: Sent) -> None:
+        """The first 401 on an intent leaves it unused: nobody looked at what it announced."""
+        if sent.planned is None:
+            return
+        intent = sent.planned.steps[-1].row["intent_id"]
+        if intent not in self._renewed and not sent.applied:
+            self._renewed.add(intent)
+            self._used.discard(intent)
 
     def wrote(self, line: str, amount: Decimal, day: date | None, sent: Sent | None) -> None:
         """The PSA applied something; without a call under way it must be one that comes late."""

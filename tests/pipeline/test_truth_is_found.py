@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from reconcile_pipeline.simulators.registry import PSAS
 from reconcile_pipeline.simulators.serve import Simulation, running
 from reconcile_pipeline.simulators.world.build import build_world
 
 Row = dict[str, Any]
 SEEDS = [pytest.param(seed, marks=pytest.mark.slow) for seed in (918_273_645, 40_426_017)]
+OTHERS = [psa for psa in PSAS if psa != "connectwise"]
 DRAWN = random.SystemRandom().randrange(10**6, 10**9)
 PULLS = "select system, calls from core.pulls where period = $period"
 QUIET = {"match", "not_connected"}
@@ -32,13 +35,15 @@ class Found:
 
 
 @pytest.fixture(scope="module")
-def served_by_autotask(today: date) -> Iterator[Simulation]:
-    """A made-up MSP whose PSA is Autotask."""
-    with running(build_world(55_501_337, "small", today), psa="autotask") as simulation:
-        yield simulation
+def served_by(today: date) -> Iterator[Callable[[str], Simulation]]:
+    """(PSA) -> a made-up MSP that uses it, served until the last test."""
+    with ExitStack() as stack:
+        yield lambda psa: stack.enter_context(
+            running(build_world(55_501_337 + len(psa), "small", today), psa=psa)
+        )
 
 
-@pytest.fixture(scope="module", params=[*SEEDS, "shared", "drawn", "autotask"])
+@pytest.fixture(scope="module", params=[*SEEDS, "shared", "drawn", *OTHERS])
 def found(
     request: pytest.FixtureRequest,
     open_shared_msp: Any,
@@ -46,15 +51,16 @@ def found(
     good_run: Any,
     rows_of: Callable[..., list[Row]],
     *,
+    served_by: Callable[[str], Simulation],
     workshop: Path,
     today: date,
     period: str,
 ) -> Found:
     if request.param == "shared":
         msp, ended = good_run.msp, good_run.ended
-    elif request.param == "autotask":
-        simulation = request.getfixturevalue("served_by_autotask")
-        msp = type(good_run.msp)(simulation, workshop / "autotask" / "reconcile.toml")
+    elif request.param in PSAS:
+        simulation = served_by(request.param)
+        msp = type(good_run.msp)(simulation, workshop / request.param / "reconcile.toml")
         simulation.write_config(msp.config)
         ended = shared_reconcile("run", "--config", msp.config)
         assert ended.code == 0, ended.told

@@ -40,6 +40,7 @@ def no_empty_lines(_lines: list[Line], there: Card, here: Card) -> bool:
 EXCUSES: dict[str, tuple[Excuse, ...]] = {
     "connectwise": (),
     "syncro": (),
+    "halopsa": (),
     "autotask": (whole_units, no_empty_lines),
 }
 

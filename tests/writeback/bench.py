@@ -179,7 +179,7 @@ class Bench:
             "system": self.kind,
             "company_name": "Acme",
             "service_name": "Seat",
-            "agreement_id": str(line.agreement_id),
+            "agreement_id": str(self.play.agreement_number(line.agreement_id)),
             "line_id": str(line.id),
             "qty_from": BEFORE,
             "qty_to": target,
@@ -243,10 +243,9 @@ class Bench:
 
     def fault_reads(self, what: Any, line: Change | None = None, **fault: Any) -> None:
         """Plan what goes wrong with calls that read; not with the one that asks for the zone."""
-        if line is not None and self.kind == "connectwise":
-            path = rf"/additions/{line.line_id}$"
-        else:
-            path = r"(?i)^(?!.*zoneinformation)"
+        path = r"(?i)^(?!.*(zoneinformation|authinfo))"
+        if line is not None:
+            path = self.play.reading(line.line_id)
         self.server.faults.add(path, kind=what, method="GET", **fault)
 
     def batch(self) -> Batch:
@@ -311,7 +310,7 @@ class Bench:
     @property
     def calls_per_look(self) -> int:
         """How many calls it takes to read a line."""
-        return 1 if self.kind == "connectwise" else 2
+        return self.play.calls_per_look
 
     def calm_down(self, change: Change) -> None:
         """Let the PSA answer some more calls: whatever is late will have been applied then."""
@@ -327,7 +326,8 @@ class Bench:
 
     def break_line(self, change: Change, how: str) -> None:
         world = self.server.state.world
-        [agreement] = [each for each in world.agreements if str(each.id) == change.agreement_id]
+        number = self.play.agreement_number
+        [agreement] = [a for a in world.agreements if str(number(a.id)) == change.agreement_id]
         self.play.breaks[how](self.server, agreement, line_of(self.server, change.line_id))
         self.server.state.changed()
 

@@ -203,7 +203,7 @@ def test_killed_between_intent_and_call(bench: Bench, fate: str) -> None:
 def test_waits_only_what_is_left(bench: Bench) -> None:
     """A batch that comes too early waits for the rest of the settle time before it judges."""
     [change] = bench.decide()
-    bench.fault("late_apply", value=bench.calls_per_look)
+    bench.fault("late_apply", value=bench.play.calls_to_start + bench.calls_per_look)
     assert died(bench.write, 3, "before")
     assert bench.states() == ["intent"]
     bench.clock.later(seconds=40)

@@ -11,6 +11,7 @@ from typing import Final
 
 CONNECTWISE: Final = "connectwise"
 AUTOTASK: Final = "autotask"
+HALOPSA: Final = "halopsa"
 SYNCRO: Final = "syncro"
 PAX8 = "pax8"
 NINJAONE = "ninjaone"

@@ -19,8 +19,11 @@ from reconcile_pipeline.simulators.psa.autotask import Autotask, AutotaskState
 from reconcile_pipeline.simulators.psa.connectwise import ConnectWise, ConnectWiseState
 from reconcile_pipeline.simulators.psa.halopsa import HaloPsa
 from reconcile_pipeline.simulators.psa.halopsa_records import HaloState
+from reconcile_pipeline.simulators.psa.syncro import Syncro
+from reconcile_pipeline.simulators.psa.syncro_records import SyncroState
 from reconcile_pipeline.simulators.server import Simulator
 from reconcile_pipeline.simulators.truth.halopsa import shown
+from reconcile_pipeline.simulators.world import lookups
 from reconcile_pipeline.simulators.world.build import build_world
 from reconcile_pipeline.simulators.world.records import Agreement, Line, World
 from reconcile_pipeline.systems.base import REQUIRED, System
@@ -36,6 +39,12 @@ CREDENTIALS = {
         "client_id": "cid",
     },
     "autotask": {"user": "api@northgate.test", "secret": "s", "integration_code": "code"},
+    "syncro": {
+        "api_token": "token",
+        "subdomain": "northgate",
+        "base_url": "http://127.0.0.1:1/api/v1",
+        "requests_per_minute": "1000000",
+    },
     "halopsa": {
         "client_id": "id",
         "client_secret": "secret",
@@ -135,7 +144,14 @@ def _slim(lines: int, on_each: int = 2) -> World:
     full = _WORLD.setdefault(0, build_world(7, "small", AS_OF))
     usable = [a for a in full.agreements if a.status == "Active" and a.ends_on is None]
     agreements = [
-        replace(a, parent_id=None, is_one_time=False) for a in usable[: -(-lines // on_each)]
+        replace(
+            a,
+            parent_id=None,
+            is_one_time=False,
+            cycle_id=lookups.MONTHLY,
+            starts_on=date(2026, 1, 1),
+        )
+        for a in usable[: -(-lines // on_each)]
     ]
     product = next(p for p in full.products if p.is_recurring and p.identifier != "FLAT")
     world = replace(full, agreements=agreements, lines=[])
@@ -246,6 +262,41 @@ class AutotaskPsa(_Common):
         return Asked(str(body["contractServiceID"]), day, Decimal(body["unitChange"]))
 
 
+class SyncroPsa(_Common):
+    """Absolute quantities that count at once, each with all there is of its line."""
+
+    kind = "syncro"
+    changing = r"/line_items/\d+$"
+    verb = "PUT"
+    is_delta = False
+    refusal = 422
+    _path = re.compile(r"/schedules/(\d+)$")
+    _line_path = re.compile(r"/line_items/(\d+)$")
+
+    def __init__(self, lines: int) -> None:
+        state = SyncroState(_slim(lines, on_each=1))
+        super().__init__(Syncro(state, dict(CREDENTIALS[self.kind])))
+        # None that Syncro counts itself: nobody can write those.
+        state.counted.clear()
+        self._line_on = {agreement: line for line, agreement in self.agreement_of.items()}
+
+    def shows(self, line: str, day: date) -> Decimal:
+        return self._lines[line].quantity
+
+    def edit(self, line: str, quantity: int, day: date) -> None:
+        self._lines[line].quantity = Decimal(quantity)
+        self.app.state.changed()
+
+    def asked(self, request: httpx.Request) -> Asked | None:
+        if request.method == "GET":
+            found = self._path.search(request.url.path)
+            return None if found is None else Asked(self._line_on[found[1]], None)
+        written = self._line_path.search(request.url.path)
+        if written is None:
+            return None
+        return Asked(written[1], None, Decimal(str(json.loads(request.content)["quantity"])))
+
+
 class HaloPsaPsa(_Common):
     """Absolute quantities that count at once, sent with all there is on a recurring invoice.
 
@@ -292,6 +343,7 @@ class HaloPsaPsa(_Common):
 PSAS: dict[str, Callable[[int], Psa]] = {
     "connectwise": ConnectWisePsa,
     "autotask": AutotaskPsa,
+    "syncro": SyncroPsa,
     "halopsa": HaloPsaPsa,
 }
 """How to make each kind that can be written; a new kind needs its entry here."""

@@ -97,6 +97,10 @@ def _calculate(server: Any, _agreement: Agreement, line: Line) -> None:
     server.app.psa.licences[line.id] = line.quantity
 
 
+def _count(server: Any, _agreement: Agreement, line: Line) -> None:
+    server.app.psa.counted.add(line.id)
+
+
 def _submit(server: Any, agreement: Agreement, _line: Line) -> None:
     server.app.psa.pending.add(agreement.id)
 
@@ -134,6 +138,22 @@ PLAYS = {
             "has been invoiced already": _post,
         },
         refusals=(400, 409, 412, 422, 500),
+    ),
+    "syncro": Play(
+        method="PUT",
+        calls_per_look=1,
+        reading=lambda _line_id: r"/schedules/\d+$",
+        changing=r"/line_items/\d+$",
+        shown=lambda server, line_id, _day: line_of(server, line_id).quantity,
+        edit=lambda server, line_id, qty: server.app.edit_line(line_id, qty, EFFECTIVE),
+        breaks={
+            "the line is gone": _delete("line"),
+            "its schedule is gone": _delete("agreement"),
+            "its schedule is paused": _set("agreement", status="Inactive"),
+            "the line is charged once only": _set("agreement", is_one_time=True),
+            "Syncro counts the line itself": _count,
+        },
+        refusals=(400, 404, 409, 422),
     ),
     "halopsa": Play(
         method="POST",

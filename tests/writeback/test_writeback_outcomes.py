@@ -196,6 +196,15 @@ def test_nobody_answers_in_json(bench: Bench) -> None:
     assert bench.trail(change) == ["intent", "unknown", "verified"]
 
 
+def test_siblings_at_once(bench: Bench) -> None:
+    """Lines of one agreement that are changed at the same time never undo each other."""
+    bench.at_once = 4
+    changes = bench.decide(1, lines=4)
+    bench.fault("ack_lost", after=1)
+    bench.write()
+    bench.assert_written_once(*changes)
+
+
 def test_everything_at_once(bench: Bench) -> None:
     """As many changes at once as the PSA takes, with mishaps among them: each line once."""
     bench.at_once = 4

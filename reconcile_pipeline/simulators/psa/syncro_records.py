@@ -35,6 +35,8 @@ class SyncroState(State):
     """Whether the list of schedules holds their lines; the single schedule always does."""
     page_length: int = 25
     """Records a page: fixed by the server, and not told."""
+    counted: set[int] = field(default_factory=set)
+    """Lines whose quantity Syncro counts itself."""
     descriptions: dict[int, str] = field(default_factory=dict)
     """Texts of lines that were changed through the API, by line id."""
     untaxed: set[int] = field(default_factory=set)
@@ -141,7 +143,7 @@ class SyncroView:
             "user_id": 1,
             "product_category": None,
             "asset_type_id": None,
-            "recurring_type_id": 3 if is_counted(line) else None,
+            "recurring_type_id": 3 if line.id in self._state.counted else None,
             "device_ids": [],
             "one_time_charge": agreement.is_one_time,
         }
@@ -186,11 +188,6 @@ def is_shown(line: Line, state: State) -> bool:
     day = state.world.as_of
     is_over = line.cancelled_on is not None and line.cancelled_on <= day
     return line.bill_customer == "Billable" and line.effective_on <= day and not is_over
-
-
-def is_counted(line: Line) -> bool:
-    """One in nineteen lines is counted by Syncro itself."""
-    return line.id % 19 == 0
 
 
 def as_text(quantity: Decimal) -> str:

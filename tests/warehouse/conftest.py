@@ -28,6 +28,8 @@ class Books:
         self._connection = connection
         self._waiting: dict[tuple[str, tuple[str, ...]], list[list[Any]]] = {}
         self.mappings: list[dict[str, Any]] = []
+        self.moved: dict[tuple[str, str, str], str] = {}
+        self.psa = PSA
         self.pull_ids: dict[tuple[str, str], str] = {}
 
     @property
@@ -84,7 +86,7 @@ class Books:
     ) -> None:
         self.insert(
             "core.companies",
-            **self._of(PSA, period, pull_id),
+            **self._of(self.psa, period, pull_id),
             company_id=company_id,
             name=name or f"Company {company_id}",
             is_active=excluded is None,
@@ -102,7 +104,7 @@ class Books:
     ) -> None:
         self.insert(
             "core.products",
-            **self._of(PSA, period, pull_id),
+            **self._of(self.psa, period, pull_id),
             product_id=product_id,
             name=name or f"Product {product_id}",
             unit_price=price,
@@ -128,7 +130,7 @@ class Books:
     ) -> None:
         self.insert(
             "core.agreement_lines",
-            **self._of(PSA, period, pull_id),
+            **self._of(self.psa, period, pull_id),
             line_id=line_id,
             agreement_id=f"agreement of {company_id}",
             company_id=company_id,
@@ -253,7 +255,7 @@ class Books:
         )
 
     def build(self, period: str = PERIOD) -> None:
-        build_map(self.connection, period=period, mappings=self.mappings)
+        build_map(self.connection, period=period, mappings=self.mappings, moved=self.moved)
         build_recon(self.connection, period=period)
 
     def rows(self, table: str, period: str = PERIOD) -> list[dict[str, Any]]:
@@ -265,7 +267,7 @@ class Books:
 
     def cards(self, period: str = PERIOD) -> dict[tuple[str, str], dict[str, Any]]:
         """Build no more than cards; return them by company and group without its `product:`."""
-        build_map(self.connection, period=period, mappings=self.mappings)
+        build_map(self.connection, period=period, mappings=self.mappings, moved=self.moved)
         build_recon_table(self.connection, "recon.cards", period=period)
         return {
             (card["company_id"], card["service_group_id"].removeprefix("product:")): card

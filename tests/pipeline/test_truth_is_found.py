@@ -18,7 +18,13 @@ from reconcile_pipeline.simulators.world.build import build_world
 
 Row = dict[str, Any]
 SEEDS = [pytest.param(seed, marks=pytest.mark.slow) for seed in (918_273_645, 40_426_017)]
-OTHERS = [psa for psa in PSAS if psa != "connectwise"]
+OTHERS = [
+    pytest.param((psa, seed), marks=[pytest.mark.slow] * (seed != 55_501_337), id=f"{psa}-{seed}")
+    for psa in PSAS
+    for seed in (55_501_337, 3_141_592, 271_828_182)
+    if psa != "connectwise"
+]
+"""The other PSAs, each with three worlds; every day one of them."""
 DRAWN = random.SystemRandom().randrange(10**6, 10**9)
 PULLS = "select system, calls from core.pulls where period = $period"
 QUIET = {"match", "not_connected"}
@@ -35,11 +41,11 @@ class Found:
 
 
 @pytest.fixture(scope="module")
-def served_by(today: date) -> Iterator[Callable[[str], Simulation]]:
-    """(PSA) -> a made-up MSP that uses it, served until the last test."""
+def served_by(today: date) -> Iterator[Callable[[str, int], Simulation]]:
+    """(PSA, seed) -> a made-up MSP that uses it, served until the last test."""
     with ExitStack() as stack:
-        yield lambda psa: stack.enter_context(
-            running(build_world(55_501_337 + len(psa), "small", today), psa=psa)
+        yield lambda psa, seed: stack.enter_context(
+            running(build_world(seed, "small", today), psa=psa)
         )
 
 
@@ -51,17 +57,18 @@ def found(
     good_run: Any,
     rows_of: Callable[..., list[Row]],
     *,
-    served_by: Callable[[str], Simulation],
+    served_by: Callable[[str, int], Simulation],
     workshop: Path,
     today: date,
     period: str,
 ) -> Found:
     if request.param == "shared":
         msp, ended = good_run.msp, good_run.ended
-    elif request.param in PSAS:
-        simulation = served_by(request.param)
-        msp = type(good_run.msp)(simulation, workshop / request.param / "reconcile.toml")
-        simulation.write_config(msp.config)
+    elif isinstance(request.param, tuple):
+        psa, seed = request.param
+        folder = workshop / f"truth-{psa}-{seed}"
+        msp = type(good_run.msp)(served_by(psa, seed), folder / "reconcile.toml")
+        msp.simulation.write_config(msp.config)
         ended = shared_reconcile("run", "--config", msp.config)
         assert ended.code == 0, ended.told
     else:

@@ -9,12 +9,14 @@ from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.systems.base import System
 from reconcile_pipeline.systems.psa.autotask import AUTOTASK
 from reconcile_pipeline.systems.psa.connectwise import CONNECTWISE
+from reconcile_pipeline.systems.psa.kaseya import KASEYA_BMS, PULSEWAY
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
 
 SYSTEMS: dict[str, System] = {
-    system.kind: system for system in (CONNECTWISE, AUTOTASK, PAX8, NINJAONE, CSV_FILE)
+    system.kind: system
+    for system in (CONNECTWISE, AUTOTASK, KASEYA_BMS, PULSEWAY, PAX8, NINJAONE, CSV_FILE)
 }
 
 

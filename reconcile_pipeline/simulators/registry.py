@@ -10,11 +10,13 @@ from typing import Any
 
 from reconcile_pipeline.simulators.psa.autotask import Autotask
 from reconcile_pipeline.simulators.psa.connectwise import ConnectWise
+from reconcile_pipeline.simulators.psa.kaseya import Kaseya, Pulseway
 from reconcile_pipeline.simulators.server import Simulator
 from reconcile_pipeline.simulators.truth import backup_csv, ninjaone, pax8
 from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
 from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
 from reconcile_pipeline.simulators.truth.expected import VendorTruth, judged
+from reconcile_pipeline.simulators.truth.kaseya import KaseyaTruth, PulsewayTruth
 from reconcile_pipeline.simulators.truth.psa import PsaTruth
 from reconcile_pipeline.simulators.truth.usage import Usage
 from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
@@ -23,8 +25,10 @@ from reconcile_pipeline.simulators.world.records import (
     AUTOTASK,
     BACKUP_CSV,
     CONNECTWISE,
+    KASEYA_BMS,
     NINJAONE,
     PAX8,
+    PULSEWAY,
     World,
 )
 
@@ -40,6 +44,8 @@ class SimulatedPsa:
 PSAS = {
     CONNECTWISE: SimulatedPsa(ConnectWise, ConnectWiseTruth),
     AUTOTASK: SimulatedPsa(Autotask, AutotaskTruth),
+    KASEYA_BMS: SimulatedPsa(Kaseya, KaseyaTruth),
+    PULSEWAY: SimulatedPsa(Pulseway, PulsewayTruth),
 }
 VENDORS: dict[str, type[Simulator]] = {PAX8: Pax8, NINJAONE: NinjaOne}
 VENDOR_TRUTHS: dict[str, VendorTruth] = {PAX8: pax8, NINJAONE: ninjaone, BACKUP_CSV: backup_csv}

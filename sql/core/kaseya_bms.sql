@@ -6,23 +6,48 @@
 -- calls are assumed (stream contract_lines), a line is what those show.
 
 -- Names may come with a capital or without. A quotation mark inside a text has a backslash before it, so
--- only names of fields are changed.
+-- only names of fields are changed; letter by letter, as a pattern can't make a letter small.
 create or replace temp table pages as
+with recursive letters as (
+    select
+        position,
+        chr(cast(64 + position as integer)) as letter
+    from generate_series(1, 26) as alphabet (position)
+),
+
+renamed as (
+    select
+        stream,
+        parent_id,
+        page,
+        body,
+        case when contains(body, '"Result"') then 1 else 27 end as position
+    from raw_pages
+
+    union all
+
+    select
+        renamed.stream,
+        renamed.parent_id,
+        renamed.page,
+        regexp_replace(
+            renamed.body,
+            concat('"', letters.letter, '(\w*)"\s*:'),
+            concat('"', lower(letters.letter), '\1":'),
+            'g'
+        ) as body,
+        renamed.position + 1 as position
+    from renamed
+    inner join letters on renamed.position = letters.position
+)
+
 select
     stream,
     parent_id,
     page,
-    case
-        when contains(body, '"Result"')
-            then list_reduce(
-                list_prepend(body, string_split('A,B,C,D,E,F,G,I,L,M,N,P,Q,R,S,T,U,V', ',')),
-                lambda text, letter: regexp_replace( -- noqa: RF01, RF02
-                    text, concat('"', letter, '(\w*)"\s*:'), concat('"', lower(letter), '\1":'), 'g'
-                )
-            )
-        else body
-    end as body
-from raw_pages;
+    body
+from renamed
+where position = 27;
 
 create or replace temp table rules as
 with landed as (
@@ -178,7 +203,8 @@ select
     type_name as type_id,
     type_name,
     billing_cycle,
-    lower(type_name) = 'recurring services' and lower(coalesce(billing_cycle, 'none')) <> 'none' as is_recurring,
+    lower(type_name) = 'recurring services'
+    and lower(coalesce(billing_cycle, 'none')) <> 'none' as is_recurring,
     starts_on,
     ends_on,
     excluded_reason is null as is_active,

@@ -40,9 +40,26 @@ class Facts:
     """A pattern of what the paths of following pages have besides."""
     world_id: Callable[[str], str] = str
     """From the id of a usage record to that of the world's record behind it."""
-    announces_totals: bool = False
+    announces_totals: bool | frozenset[str] = False
+    """Whether lists announce how long they are, or the names of those that do."""
+    unpaged: str = r"(?!)"
+    """A pattern of paths that come in one piece and take no page size."""
+    empty_of: Mapping[str, bytes] = field(default_factory=dict)
+    """By list: its empty answer, where that is not `empty`."""
+    is_twin: bool = False
+    """The same code base as another kind: its slow twins of that kind's tests run only at night."""
     is_ordered_by_id: bool = False
     """A record that comes twice breaks the documented order: refused instead of counted once."""
+
+    def empty_answer(self, listed: str) -> bytes:
+        """What a list answers that holds nothing."""
+        return self.empty_of.get(listed, self.empty)
+
+    def announces(self, listed: str) -> bool:
+        """Whether a list says how many records it has."""
+        if isinstance(self.announces_totals, bool):
+            return self.announces_totals
+        return listed in self.announces_totals
 
 
 def ids(rows: Iterable[Any]) -> list[Any]:

@@ -50,7 +50,11 @@ def test_emptied_list(bench: Any, kind: str, listed: str, facts: dict[str, Any])
     """A list that can't be empty fails as permission, telling what to check, from the start."""
     stream = bench.stream(kind, listed)
     bench.fault(
-        kind, stream, what="replace_body", value=lambda _body: facts[kind].empty, times=None
+        kind,
+        stream,
+        what="replace_body",
+        value=lambda _body: facts[kind].empty_answer(listed),
+        times=None,
     )
     manifest = bench.pull(kind)
     if stream.may_be_empty:
@@ -68,7 +72,11 @@ def test_emptied_list_that_had_rows(
     """Nothing where there was something is never evidence: refused or quarantined."""
     stream = bench.stream(kind, listed)
     bench.fault(
-        kind, stream, what="replace_body", value=lambda _body: facts[kind].empty, times=None
+        kind,
+        stream,
+        what="replace_body",
+        value=lambda _body: facts[kind].empty_answer(listed),
+        times=None,
     )
     manifest = bench.pull(kind)
     assert manifest.state == ("quarantined" if stream.may_be_empty else "failed")
@@ -132,9 +140,9 @@ def test_total_lies(bench: Any, kind: str, listed: str, facts: dict[str, Any], o
     stream = bench.stream(kind, listed)
     bench.fault(kind, stream, what="total_lies", value=off_by, times=None)
     manifest = bench.pull(kind)
-    if not facts[kind].announces_totals:
+    if not facts[kind].announces(listed):
         assert manifest.state == "complete"
-        assert all(each.announced is None for each in manifest.streams)
+        assert all(each.announced is None for each in manifest.streams if each.name == listed)
         return
     assert (manifest.state, manifest.category) == ("failed", "incomplete")
     assert listed in manifest.reason

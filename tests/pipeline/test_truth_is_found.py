@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from reconcile_pipeline.simulators.registry import PSAS
 from reconcile_pipeline.simulators.serve import Simulation, running
 from reconcile_pipeline.simulators.world.build import build_world
 
@@ -31,13 +33,28 @@ class Found:
 
 
 @pytest.fixture(scope="module")
-def served_by_autotask(today: date) -> Iterator[Simulation]:
-    """A made-up MSP whose PSA is Autotask."""
-    with running(build_world(55_501_337, "small", today), psa="autotask") as simulation:
-        yield simulation
+def served_by(today: date) -> Callable[[str], AbstractContextManager[Simulation]]:
+    """(psa) -> a made-up MSP whose PSA is that one."""
+
+    def serve(psa: str) -> AbstractContextManager[Simulation]:
+        return running(build_world(55_501_337, "small", today), psa=psa)
+
+    return serve
 
 
-@pytest.fixture(scope="module", params=[918_273_645, 40_426_017, "shared", "drawn", "autotask"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        918_273_645,
+        40_426_017,
+        "shared",
+        "drawn",
+        "autotask",
+        "kaseya_bms",
+        # The same code base under another name: its pull is in the default run of the contracts.
+        pytest.param("pulseway", marks=pytest.mark.slow),
+    ],
+)
 def found(
     request: pytest.FixtureRequest,
     open_shared_msp: Any,
@@ -45,29 +62,30 @@ def found(
     good_run: Any,
     rows_of: Callable[..., list[Row]],
     *,
+    served_by: Callable[[str], AbstractContextManager[Simulation]],
     workshop: Path,
     today: date,
     period: str,
-) -> Found:
-    if request.param == "shared":
-        msp, ended = good_run.msp, good_run.ended
-    elif request.param == "autotask":
-        simulation = request.getfixturevalue("served_by_autotask")
-        msp = type(good_run.msp)(simulation, workshop / "autotask" / "reconcile.toml")
-        simulation.write_config(msp.config)
-        ended = shared_reconcile("run", "--config", msp.config)
-        assert ended.code == 0, ended.told
-    else:
-        seed = DRAWN if request.param == "drawn" else request.param
-        print(f"seed {seed}")  # noqa: T201 - shown when a test fails
-        msp = open_shared_msp(workshop / f"truth-{seed}", seed, today)
-        ended = shared_reconcile("run", "--config", msp.config)
-        assert ended.code == 0, f"seed {seed}: {ended.told}"
-
+) -> Iterator[Found]:
     def query(sql: str) -> list[Row]:
         return rows_of(msp.state.published, sql, period=period)
 
-    return Found(msp.simulation.truth(), period, ended, query)
+    with ExitStack() as stack:
+        if request.param == "shared":
+            msp, ended = good_run.msp, good_run.ended
+        elif request.param in PSAS:
+            simulation = stack.enter_context(served_by(request.param))
+            msp = type(good_run.msp)(simulation, workshop / request.param / "reconcile.toml")
+            simulation.write_config(msp.config)
+            ended = shared_reconcile("run", "--config", msp.config)
+            assert ended.code == 0, ended.told
+        else:
+            seed = DRAWN if request.param == "drawn" else request.param
+            print(f"seed {seed}")  # noqa: T201 - shown when a test fails
+            msp = open_shared_msp(workshop / f"truth-{seed}", seed, today)
+            ended = shared_reconcile("run", "--config", msp.config)
+            assert ended.code == 0, f"seed {seed}: {ended.told}"
+        yield Found(msp.simulation.truth(), period, ended, query)
 
 
 def plain(value: Decimal | None) -> str | None:

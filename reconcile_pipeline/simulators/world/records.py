@@ -11,6 +11,8 @@ from typing import Final
 
 CONNECTWISE: Final = "connectwise"
 AUTOTASK: Final = "autotask"
+KASEYA_BMS: Final = "kaseya_bms"
+PULSEWAY: Final = "pulseway"
 PAX8 = "pax8"
 NINJAONE = "ninjaone"
 BACKUP_CSV = "backup_csv"

@@ -46,6 +46,8 @@ class Facts:
     """A pattern of paths that come in one piece and take no page size."""
     empty_of: Mapping[str, bytes] = field(default_factory=dict)
     """By list: its empty answer, where that is not `empty`."""
+    guarded_by: Mapping[str, str] = field(default_factory=dict)
+    """By list: the plan made from it that may not shrink, where that guards it."""
     is_twin: bool = False
     """The same code base as another kind: its slow twins of that kind's tests run only at night."""
     is_ordered_by_id: bool = False

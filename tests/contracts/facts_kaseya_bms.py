@@ -48,6 +48,7 @@ FACTS = Facts(
     empty_of={
         "invoice_lines": b'{"success":true,"error":null,"result":{"id":1,"lineItems":[]}}',
     },
+    guarded_by={"invoice_lines": "last_invoices"},
     token_path="/v2/security/authenticate",
     names=frozenset({"username"}),
     announces_totals=frozenset({"accounts", "contracts", "services"}),

@@ -108,7 +108,6 @@ def streams(account: Account, on: date) -> list[Stream]:
             paginator=SinglePage,
             records=result_list,
             children=contracts_of_namesakes,
-            is_guarded=False,
         ),
         _plan("counting_rules", "id", lambda _earlier: [rules]),
         _plan(

@@ -35,7 +35,9 @@ def lines_of_invoice(data: object) -> list[Record]:
         row["invoiceId"] = named(invoice, "id")
         # Hours of labour stand here too and may have any number of decimals, but never none.
         qty = row.get("qty", 0)
-        if qty is not None and (isinstance(qty, bool) or not isinstance(qty, int | Decimal)):
+        if qty is not None and (
+            isinstance(qty, bool) or not isinstance(qty, int | float | Decimal)
+        ):
             raise _shape(f"an invoice line (id {row.get('id')}) whose qty is no number")
     return rows
 

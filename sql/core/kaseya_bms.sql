@@ -106,7 +106,7 @@ with records as (
     select
         unnest(from_json(body, '{"result": [{
             "id": "VARCHAR", "contractName": "VARCHAR", "accountName": "VARCHAR", "contractType": "VARCHAR",
-            "billingCycle": "VARCHAR", "startDate": "VARCHAR", "endDate": "VARCHAR"
+            "contractNumber": "VARCHAR", "billingCycle": "VARCHAR", "startDate": "VARCHAR", "endDate": "VARCHAR"
         }]}').result) as contract,
         page
     from pages
@@ -169,7 +169,8 @@ sources as (
 select
     owned.contract.id as contract_id,
     coalesce(owned.company_id, concat('name:', owned.contract.accountname)) as company_id,
-    owned.contract.contractname as name,
+    -- With the number, by which people find it on the screen.
+    concat(owned.contract.contractname, ' (' || nullif(owned.contract.contractnumber, '') || ')') as name,
     owned.contract.contracttype as type_name,
     nullif(owned.contract.billingcycle, '') as billing_cycle,
     try_cast(left(owned.contract.startdate, 10) as date) as starts_on,

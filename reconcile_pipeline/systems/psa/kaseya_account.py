@@ -89,6 +89,7 @@ def make_fields(*, title: str, base_url: str, prefix: str) -> tuple[Field, ...]:
 def make_client(account: Account) -> ApiClient:
     """Build the client; secrets are looked up here, no call is made."""
     user, password = account.secret("username"), account.secret("password")
+    per_hour = whole_number(account, "requests_per_hour", 2, 100_000)
     base_url = site(account)
     return ApiClient(
         system=account.name,
@@ -105,8 +106,10 @@ def make_client(account: Account) -> ApiClient:
         ),
         limits=Limits(
             concurrency=4,
-            per_window=whole_number(account, "requests_per_hour", 1, 100_000),
+            per_window=per_hour,
             window_seconds=HOUR_SECONDS,
+            # Half at once: most pulls need less than that, and then nobody waits.
+            burst=per_hour // 2,
         ),
         secrets=(user, password),
         explain=explain,

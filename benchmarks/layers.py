@@ -26,7 +26,7 @@ from reconcile_pipeline.warehouse.build import (
 )
 from reconcile_pipeline.warehouse.connect import open_for_writing
 from reconcile_pipeline.warehouse.publish import check_gate
-from reconcile_pipeline.warehouse.sql_files import sql_file
+from reconcile_pipeline.warehouse.sql_files import core_file, sql_file
 
 LAYERS = ("core", "map", "recon")
 Connection = duckdb.DuckDBPyConnection
@@ -131,7 +131,7 @@ def time_bare(bench: Bench) -> Costs:
                 "on": date.fromisoformat(pull.on),
                 "as_of": pull.finished_at.astimezone(UTC).replace(tzinfo=None),
             }
-            text = sql_file("core", pull.kind).read_text(encoding="utf-8")
+            text = core_file(pull.kind).read_text(encoding="utf-8")
             for statement in duckdb.extract_statements(text):
                 _run(connection, _as_table(statement.query, made), parameters)
 

@@ -20,6 +20,7 @@ from reconcile_pipeline.http.paginators import (
     PageNumber,
     SinglePage,
 )
+from reconcile_pipeline.http.password_login import PasswordLogin
 from reconcile_pipeline.http.redaction import install_redaction, redact
 from reconcile_pipeline.http.strict_json import StrictJsonError
 from reconcile_pipeline.http.writer import WritingClient
@@ -44,6 +45,7 @@ __all__ = [
     "Page",
     "PageNumber",
     "Paginator",
+    "PasswordLogin",
     "Reply",
     "Request",
     "SinglePage",

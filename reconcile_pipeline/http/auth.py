@@ -97,7 +97,7 @@ class TokenAuth(httpx.Auth):
         self._token = ""
         self._generation = 0
         self._renew_at: float | None = None
-        self._refusal: httpx.Response | None = None
+        self._refusal: tuple[httpx.Response, int] | None = None
         self._lock = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -131,7 +131,8 @@ class TokenAuth(httpx.Auth):
 
     def _new_request(self) -> httpx.Request:
         if self._refusal is not None:
-            raise TokenError(self._refusal)
+            response, status = self._refusal
+            raise TokenError(response, status=status)
         request = self._token_request()
         # Some want the tenant in the query: its maker may add one, the address itself has none.
         address = str(request.url.copy_with(query=None))
@@ -139,21 +140,27 @@ class TokenAuth(httpx.Auth):
         request.headers["Accept"] = "application/json"
         return request
 
+    def answered(self, response: httpx.Response) -> tuple[str, float | None]:
+        """Return the token and its lifetime in seconds (None: unsaid), or raise `TokenError`."""
+        if response.status_code != _OK:
+            raise TokenError(response)
+        reply = token_reply(response)
+        return _access_token(reply, response), _lifetime(reply, response)
+
     def _is_fresh(self) -> bool:
         if not self._token:
             return False
         return self._renew_at is None or self._clock() < self._renew_at
 
     def _keep(self, response: httpx.Response) -> None:
-        if response.status_code in TOKEN_REFUSALS:
-            self._refusal = response
-        if response.status_code != _OK:
-            raise TokenError(response)
-        reply = _token_reply(response)
-        self._token = _access_token(reply, response)
+        try:
+            self._token, lifetime = self.answered(response)
+        except TokenError as error:
+            if error.status in TOKEN_REFUSALS:
+                self._refusal = (response, error.status)
+            raise
         self._seen.add(self._token)
         self._generation += 1
-        lifetime = _lifetime(reply, response)
         if lifetime is None:
             self._renew_at = None
         else:
@@ -200,7 +207,8 @@ def is_header_value(value: str) -> bool:
     return bool(value) and value.isascii() and value.isprintable() and value == value.strip()
 
 
-def _token_reply(response: httpx.Response) -> dict[str, Any]:
+def token_reply(response: httpx.Response) -> dict[str, Any]:
+    """Return the JSON object that a token call answered; raises `TokenError` for anything else."""
     try:
         reply = parse(decode_text(response.content))
     except StrictJsonError as error:

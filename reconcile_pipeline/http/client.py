@@ -203,10 +203,10 @@ class ApiClient:
         call = _call_of(response.request, call, None)
         if error.malformed:
             return diagnosis.malformed_token(call, error.malformed)
-        if response.status_code in TOKEN_REFUSALS:
-            says = self._vendor_says(response)
-            return diagnosis.refused_token(call, response.status_code, says)
-        return self._refusal(call, response)
+        if error.status in TOKEN_REFUSALS:
+            says = self._vendor_says(response, error.status)
+            return diagnosis.refused_token(call, error.status, says)
+        return self._refusal(call, response, error.status)
 
     def _vendor_says(self, response: httpx.Response, status: int = 0) -> str:
         if self._explain is None:

@@ -99,8 +99,12 @@ class DeadlineError(WireError):
 class TokenError(Exception):
     """The token call was answered, but not with a token."""
 
-    def __init__(self, response: httpx.Response, malformed: str = "") -> None:
-        """Keep the answer; `malformed` says what is wrong with a 200, naming no value."""
-        super().__init__(malformed or f"token call answered {response.status_code}")
+    def __init__(self, response: httpx.Response, malformed: str = "", *, status: int = 0) -> None:
+        """Keep the answer; `malformed` says what is wrong with a 200, naming no value.
+
+        `status` is the one its body stands for, where that is another.
+        """
+        self.status = status or response.status_code
+        super().__init__(malformed or f"token call answered {self.status}")
         self.response = response
         self.malformed = malformed

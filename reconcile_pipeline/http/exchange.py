@@ -90,6 +90,8 @@ class Limits:
     per_window: int | None = None
     """The documented limit: never more than this many requests in any `window_seconds`."""
     window_seconds: float = 60.0
+    burst: int = 0
+    """How many of `per_window` may go at once, the rest evenly; 0 means a tenth."""
     attempts: int = 6
     """Tries per call, the first one included."""
     max_wait_seconds: float = 300.0
@@ -107,6 +109,8 @@ class Limits:
                 1 <= self.concurrency <= MAX_CONCURRENCY
             ),
             "per_window must be at least 1": self.per_window is not None and self.per_window < 1,
+            "burst must be less than per_window": self.burst
+            and not 0 < self.burst < (self.per_window or 0),
             "window_seconds must be above 0": self.window_seconds <= 0,
             "attempts must be at least 1": self.attempts < 1,
             "max_wait_seconds must not be negative": self.max_wait_seconds < 0,

@@ -29,13 +29,13 @@ def tls_context() -> SSLContext:
     return httpx.create_ssl_context()
 
 
-def make_limiter(per_window: int, window_seconds: float) -> AsyncLimiter:
+def make_limiter(per_window: int, window_seconds: float, burst: int = 0) -> AsyncLimiter:
     """Build a limiter that never lets more than `per_window` through in any `window_seconds`.
 
     A leaky bucket lets its size through at once and its leak on top; so bucket and leak together
-    make up the limit: a tenth of it as a burst, the rest evenly over the window.
+    make up the limit: a tenth of it as a burst unless said, the rest evenly over the window.
     """
-    burst = max(1, per_window // _BURST_SHARE)
+    burst = burst or max(1, per_window // _BURST_SHARE)
     spread = max(per_window - burst, 1)
     return AsyncLimiter(burst, window_seconds * burst / spread)
 
@@ -48,7 +48,9 @@ class Gate:
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._stats = stats
         self._limiter = (
-            make_limiter(limits.per_window, limits.window_seconds) if limits.per_window else None
+            make_limiter(limits.per_window, limits.window_seconds, limits.burst)
+            if limits.per_window
+            else None
         )
 
     @asynccontextmanager

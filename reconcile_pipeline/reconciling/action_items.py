@@ -6,13 +6,14 @@ person to decide again. Pure: rows out, nothing stored, nothing sent.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Protocol
 
 from reconcile_pipeline.model import ChangeState, Decision
 from reconcile_pipeline.reconciling.board import ARRIVED
-from reconcile_pipeline.reconciling.cards import Card, counts, number
+from reconcile_pipeline.reconciling.cards import Card, Line, counts, number
 
 _FOUR_DECIMALS = Decimal("0.0001")
 
@@ -65,6 +66,25 @@ class Planned(Protocol):
     def state(self) -> ChangeState: ...  # noqa: D102
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where a person finds the lines of a card: the PSA, and its own names for them."""
+
+    psa_title: str
+    lines: Sequence[Line]
+
+    def of(self, change: Planned, card: Card) -> str:
+        """The line of a change, with ids and, where they are known, names."""
+        line = next((line for line in self.lines if line.line_id == change.line_id), None)
+        agreement = line.agreement_name if line is not None else None
+        name = (line.name if line is not None else None) or card.service_name
+        shown = f" “{agreement}”" if agreement else ""
+        return (
+            f"{self.psa_title}, agreement {change.agreement_id}{shown} of {card.company_name}, line"
+            f" {change.line_id} ({name})"
+        )
+
+
 def action_items(
     decided: Decided,
     card: Card,
@@ -73,6 +93,7 @@ def action_items(
     effective_on: date,
     can_write: bool = True,
     psa_title: str = "the PSA",
+    lines: Sequence[Line] = (),
 ) -> list[dict[str, Any]]:
     """Rows of `review.action_items` that follow from one decision on one card.
 
@@ -83,11 +104,10 @@ def action_items(
         effective_on: the first day the agreed quantity is invoiced.
         can_write: this software can write into the PSA; else a person gets an instruction.
         psa_title: the PSA's name, for that instruction.
+        lines: the card's lines, so that the instruction names them as the PSA does.
     """
-    items = [
-        _line_to_change(decided, card, change, psa_title if not can_write else "")
-        for change in changes
-    ]
+    where = Places(psa_title, lines) if not can_write else None
+    items = [_line_to_change(decided, card, change, where) for change in changes]
     if decided.card_version != card.card_version:
         arrived = bool(changes) and all(change.state in ARRIVED for change in changes)
         again = [] if arrived else [_again(decided, card, effective_on)]
@@ -109,14 +129,15 @@ def undo_items(
     *,
     can_write: bool = True,
     psa_title: str = "the PSA",
+    lines: Sequence[Line] = (),
 ) -> list[dict[str, Any]]:
     """Rows for the changes that take a withdrawn decision's back; arguments as above.
 
     The decision asks for nothing any more, but what it left in the PSA has still to be undone.
     """
-    by_hand_in = psa_title if not can_write else ""
+    where = Places(psa_title, lines) if not can_write else None
     return [
-        _line_to_change(decided, card, change, by_hand_in)
+        _line_to_change(decided, card, change, where)
         for change in changes
         if change.undoes is not None
     ]
@@ -141,16 +162,15 @@ def _rest(
 
 
 def _line_to_change(
-    decided: Decided, card: Card, change: Planned, by_hand_in: str
+    decided: Decided, card: Card, change: Planned, where: Places | None
 ) -> dict[str, Any]:
-    item = _item(decided, card, "by_hand" if by_hand_in else "change_line", change.effective_on)
+    item = _item(decided, card, "by_hand" if where else "change_line", change.effective_on)
     why = f"{_said(decided, card)}."
     if change.undoes is not None:
         why = f"Takes change {change.undoes} back."
-    if by_hand_in:
+    if where:
         why = (
-            f"In {by_hand_in}, agreement {change.agreement_id} of {card.company_name}, line"
-            f" {change.line_id} ({card.service_name}): change the quantity from"
+            f"In {where.of(change, card)}: change the quantity from"
             f" {number(change.qty_from)} to {number(change.qty_to)}, effective"
             f" {change.effective_on}; then confirm with `reconcile done-by-hand"
             f" {change.change_id}`. {why}"

@@ -86,6 +86,7 @@ class Line:
     system: str = ""
     is_auto_counted: bool = False
     """The PSA computes this quantity itself: it is never written."""
+    agreement_name: str | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -101,6 +102,7 @@ class Line:
             currency=_text(row.get("currency")),
             system=str(row.get("system", "")),
             is_auto_counted=bool(row.get("is_auto_counted")),
+            agreement_name=_text(row.get("agreement_name")),
         )
 
 

@@ -35,7 +35,12 @@ def read_board(connection: Connection, period: str) -> dict[str, Behind]:
     cards = read_cards(connection, period)
     lines: dict[str, list[Line]] = {}
     commitments: dict[str, list[tuple[date, Decimal]]] = {}
-    query = "select * from recon.card_lines where period = $period order by card_id, record_id"
+    query = (
+        "select card_lines.*, agreements.name as agreement_name from recon.card_lines as card_lines"
+        " left join core.agreements as agreements on card_lines.pull_id = agreements.pull_id"
+        " and card_lines.agreement_id = agreements.agreement_id"
+        " where card_lines.period = $period order by card_lines.card_id, card_lines.record_id"
+    )
     for row in ask_rows(connection, query, period):
         card_id = str(row["card_id"])
         if row["side"] == "psa":

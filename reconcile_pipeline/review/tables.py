@@ -139,13 +139,14 @@ def _items(
         if behind is not None:
             own = by_decision.get(item.decision_id, [])
             day = item.effective_on or door.usual_day
-            rows += action_items(item, behind.card, own, effective_on=day, **for_psa)
+            seen: dict[str, Any] = {**for_psa, "lines": behind.lines}
+            rows += action_items(item, behind.card, own, effective_on=day, **seen)
     gone = withdrawn_ids(door.ledger)
     for item in read_decisions(door.ledger, door.period):
         behind = board.get(item.card_id)
         if behind is not None and item.decision_id in gone:
             own = by_decision.get(item.decision_id, [])
-            rows += undo_items(item, behind.card, own, **for_psa)
+            rows += undo_items(item, behind.card, own, lines=behind.lines, **for_psa)
     return rows
 
 

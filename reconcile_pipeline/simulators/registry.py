@@ -11,6 +11,7 @@ from typing import Any
 from reconcile_pipeline.simulators.psa.autotask import Autotask
 from reconcile_pipeline.simulators.psa.connectwise import ConnectWise
 from reconcile_pipeline.simulators.psa.halopsa import HaloPsa
+from reconcile_pipeline.simulators.psa.kaseya import Kaseya, Pulseway
 from reconcile_pipeline.simulators.psa.syncro import Syncro
 from reconcile_pipeline.simulators.server import Simulator
 from reconcile_pipeline.simulators.truth import backup_csv, ninjaone, pax8
@@ -18,6 +19,7 @@ from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
 from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
 from reconcile_pipeline.simulators.truth.expected import VendorTruth, judged
 from reconcile_pipeline.simulators.truth.halopsa import HaloPsaTruth
+from reconcile_pipeline.simulators.truth.kaseya import KaseyaTruth, PulsewayTruth
 from reconcile_pipeline.simulators.truth.psa import PsaTruth
 from reconcile_pipeline.simulators.truth.syncro import SyncroTruth
 from reconcile_pipeline.simulators.truth.usage import Usage
@@ -28,8 +30,10 @@ from reconcile_pipeline.simulators.world.records import (
     BACKUP_CSV,
     CONNECTWISE,
     HALOPSA,
+    KASEYA_BMS,
     NINJAONE,
     PAX8,
+    PULSEWAY,
     SYNCRO,
     World,
 )
@@ -48,6 +52,8 @@ PSAS = {
     AUTOTASK: SimulatedPsa(Autotask, AutotaskTruth),
     HALOPSA: SimulatedPsa(HaloPsa, HaloPsaTruth),
     SYNCRO: SimulatedPsa(Syncro, SyncroTruth),
+    KASEYA_BMS: SimulatedPsa(Kaseya, KaseyaTruth),
+    PULSEWAY: SimulatedPsa(Pulseway, PulsewayTruth),
 }
 VENDORS: dict[str, type[Simulator]] = {PAX8: Pax8, NINJAONE: NinjaOne}
 VENDOR_TRUTHS: dict[str, VendorTruth] = {PAX8: pax8, NINJAONE: ninjaone, BACKUP_CSV: backup_csv}

@@ -10,6 +10,7 @@ from reconcile_pipeline.systems.base import System
 from reconcile_pipeline.systems.psa.autotask import AUTOTASK
 from reconcile_pipeline.systems.psa.connectwise import CONNECTWISE
 from reconcile_pipeline.systems.psa.halopsa import HALOPSA
+from reconcile_pipeline.systems.psa.kaseya import KASEYA_BMS, PULSEWAY
 from reconcile_pipeline.systems.psa.syncro import SYNCRO
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
@@ -17,7 +18,17 @@ from reconcile_pipeline.systems.vendors.pax8 import PAX8
 
 SYSTEMS: dict[str, System] = {
     system.kind: system
-    for system in (CONNECTWISE, AUTOTASK, HALOPSA, SYNCRO, PAX8, NINJAONE, CSV_FILE)
+    for system in (
+        CONNECTWISE,
+        AUTOTASK,
+        HALOPSA,
+        KASEYA_BMS,
+        PULSEWAY,
+        SYNCRO,
+        PAX8,
+        NINJAONE,
+        CSV_FILE,
+    )
 }
 
 

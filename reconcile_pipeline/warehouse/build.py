@@ -20,7 +20,7 @@ from reconcile_pipeline.matching.groups import group_members
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.warehouse.catalogue import TABLES, create_statements
 from reconcile_pipeline.warehouse.core_tables import CORE_TABLES
-from reconcile_pipeline.warehouse.sql_files import fill_table, run_file, sql_file
+from reconcile_pipeline.warehouse.sql_files import core_file, fill_table, run_file
 
 RECON_ORDER = (
     "recon.cards",
@@ -179,7 +179,7 @@ def _load_pull(connection: Connection, landing: Path, pull: Manifest) -> None:
     connection.read_parquet(files).create_view("raw_pages", replace=True)
     run_file(
         connection,
-        sql_file("core", pull.kind),
+        core_file(pull.kind),
         {
             "system": pull.system,
             "pull_id": pull.pull_id,

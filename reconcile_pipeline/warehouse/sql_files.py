@@ -13,6 +13,8 @@ import duckdb
 from reconcile_pipeline.warehouse.tables import Table
 
 PACKAGED = Path(__file__).parent.parent / "sql"
+SAME_AS = {"pulseway": "kaseya_bms"}
+"""Kinds whose pages look like another's, because both are one code base: they share its file."""
 CHECKOUT = Path(__file__).parent.parent.parent / "sql"
 
 
@@ -24,6 +26,11 @@ def sql_folder() -> Path:
 def sql_file(schema: str, name: str) -> Path:
     """`sql/<schema>/<name>.sql`."""
     return sql_folder() / schema / f"{name}.sql"
+
+
+def core_file(kind: str) -> Path:
+    """The file that turns the pages of one kind of system into core rows."""
+    return sql_file("core", SAME_AS.get(kind, kind))
 
 
 def run_file(

@@ -9,6 +9,7 @@ import json
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -90,19 +91,25 @@ def stream_path(kind: str, stream: Stream) -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give each test its kinds, its lists of each kind, or the required fields of each list."""
     asked = set(metafunc.fixturenames)
+    is_brief = metafunc.module.__name__.endswith("test_contract_pulls")
+
+    def case(kind: str, *values: str) -> Any:
+        marks = [pytest.mark.slow] if FACTS[kind].is_twin and not is_brief else []
+        return pytest.param(kind, *values, marks=marks)
+
     if "needed" in asked:
         places = [
-            (kind, name, path)
+            case(kind, name, path)
             for kind in HTTP_KINDS
             for name, stream in fetched_streams(kind).items()
             for path in dict.fromkeys((stream.key, *stream.required))
         ]
         metafunc.parametrize(("kind", "listed", "needed"), places)
     elif "listed" in asked:
-        pairs = [(kind, name) for kind in HTTP_KINDS for name in fetched_streams(kind)]
+        pairs = [case(kind, name) for kind in HTTP_KINDS for name in fetched_streams(kind)]
         metafunc.parametrize(("kind", "listed"), pairs)
     elif "kind" in asked:
-        metafunc.parametrize("kind", HTTP_KINDS)
+        metafunc.parametrize("kind", [case(kind) for kind in HTTP_KINDS])
 
 
 class Clock:
@@ -207,7 +214,12 @@ class Bench:
 def make_slim(world: World) -> World:
     """A tenth of the agreements and half of the devices: quick to pull, still several pages."""
     in_scope = list(ConnectWiseTruth(world).in_scope.values())[:12]
-    others = [agreement for agreement in world.agreements if agreement not in in_scope][:3]
+    others = [agreement for agreement in world.agreements if agreement not in in_scope][:6]
+    # And a company's whose name another has, too: where lists name only names, that is a question.
+    names = Counter(company.name for company in world.companies)
+    twins = {company.id for company in world.companies if names[company.name] > 1}
+    twins -= {agreement.company_id for agreement in in_scope}
+    others += [agreement for agreement in world.agreements if agreement.company_id in twins][:1]
     kept = {agreement.id for agreement in (*in_scope, *others)}
     world.agreements = [agreement for agreement in world.agreements if agreement.id in kept]
     for agreement in world.agreements:

@@ -43,17 +43,34 @@ class Facts:
     """From the id of a usage record to that of the world's record behind it."""
     smaller_pages: dict[str, int] = field(default_factory=dict)
     """By path: the documented page size of lists that come in smaller pages than the others."""
-    announces_totals: bool = False
-    silent: frozenset[str] = frozenset()
-    """Lists that announce no total where others do."""
     single: frozenset[str] = frozenset()
     """Lists whose answers are one record each: none can be empty, or hold a record twice."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings that differ from their defaults, so that our own limits cost no time."""
     prepare: Callable[[SimulatedServer], None] = lambda _server: None
     """Sets a server up so that every list is asked for."""
+    announces_totals: bool | frozenset[str] = False
+    """Whether lists announce how long they are, or the names of those that do."""
+    unpaged: str = r"(?!)"
+    """A pattern of paths that come in one piece and take no page size."""
+    empty_of: Mapping[str, bytes] = field(default_factory=dict)
+    """By list: its empty answer, where that is not `empty`."""
+    guarded_by: Mapping[str, str] = field(default_factory=dict)
+    """By list: the plan made from it that may not shrink, where that guards it."""
+    is_twin: bool = False
+    """The same code base as another kind: its slow twins of that kind's tests run only at night."""
     is_ordered_by_id: bool = False
     """A record that comes twice breaks the documented order: refused instead of counted once."""
+
+    def empty_answer(self, listed: str) -> bytes:
+        """What a list answers that holds nothing."""
+        return self.empty_of.get(listed, self.empty)
+
+    def announces(self, listed: str) -> bool:
+        """Whether a list says how many records it has."""
+        if isinstance(self.announces_totals, bool):
+            return self.announces_totals
+        return listed in self.announces_totals
 
 
 def ids(rows: Iterable[Any]) -> list[Any]:

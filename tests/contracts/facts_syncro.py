@@ -44,8 +44,7 @@ FACTS = Facts(
     child_paths={"schedule_details": r"/schedules/\d+$"},
     empty=b'{"customers":[],"schedules":[],"products":[],"meta":{"total_pages":1,'
     b'"total_entries":0,"per_page":25,"page":1}}',
-    announces_totals=True,
-    silent=frozenset({"schedules", "products", "schedule_details"}),
+    announces_totals=frozenset({"customers"}),
     single=frozenset({"schedule_details"}),
     settings={"requests_per_minute": 1_000_000},
     prepare=leave_lines_out,

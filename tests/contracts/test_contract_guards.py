@@ -31,14 +31,16 @@ def remove(bench: Any, kind: str, listed: str, facts: dict[str, Any], gone: list
     bench.server(kind).state.changed()
 
 
-def without_losing_accounts(rows: list[Any], account_of: str | None, count: int) -> list[Any]:
-    """So many of the rows that every account keeps one."""
+def without_losing_accounts(
+    free: list[Any], account_of: str | None, count: int, rows: list[Any]
+) -> list[Any]:
+    """So many of the free rows that every account keeps one of all rows."""
     if account_of is None:
-        assert len(rows) > count, "too many records of the world are in use for this test"
-        return rows[:count]
+        assert len(free) > count, "too many records of the world are in use for this test"
+        return free[:count]
     left = Counter(getattr(row, account_of) for row in rows)
     gone: list[Any] = []
-    for row in rows:
+    for row in free:
         if len(gone) < count and left[getattr(row, account_of)] > 1:
             left[getattr(row, account_of)] -= 1
             gone.append(row)
@@ -52,7 +54,11 @@ def test_emptied_list(bench: Any, kind: str, listed: str, facts: dict[str, Any])
         return
     stream = bench.stream(kind, listed)
     bench.fault(
-        kind, stream, what="replace_body", value=lambda _body: facts[kind].empty, times=None
+        kind,
+        stream,
+        what="replace_body",
+        value=lambda _body: facts[kind].empty_answer(listed),
+        times=None,
     )
     manifest = bench.pull(kind)
     if stream.may_be_empty:
@@ -72,11 +78,15 @@ def test_emptied_list_that_had_rows(
         return
     stream = bench.stream(kind, listed)
     bench.fault(
-        kind, stream, what="replace_body", value=lambda _body: facts[kind].empty, times=None
+        kind,
+        stream,
+        what="replace_body",
+        value=lambda _body: facts[kind].empty_answer(listed),
+        times=None,
     )
     manifest = bench.pull(kind)
     assert manifest.state == ("quarantined" if stream.may_be_empty else "failed")
-    assert listed in manifest.reason
+    assert facts[kind].guarded_by.get(listed, listed) in manifest.reason
     mine = [each for each in read_manifests(bench.landing, PERIOD) if each.kind == kind]
     [evidence] = current_evidence(mine)
     assert evidence.pull is not None
@@ -102,7 +112,7 @@ def test_fewer_rows(
     account_of = facts[kind].account_of.get(listed)
     used = facts[kind].in_use.get(listed, lambda _world: set())(bench.simulation.world)
     free = [row for row in rows if row.id not in used]
-    remove(bench, kind, listed, facts, without_losing_accounts(free, account_of, count))
+    remove(bench, kind, listed, facts, without_losing_accounts(free, account_of, count, rows))
     manifest = bench.pull(kind)
     assert manifest.state == ("quarantined" if is_too_much else "complete"), manifest.reason
     if is_too_much:
@@ -136,9 +146,9 @@ def test_total_lies(bench: Any, kind: str, listed: str, facts: dict[str, Any], o
     stream = bench.stream(kind, listed)
     bench.fault(kind, stream, what="total_lies", value=off_by, times=None)
     manifest = bench.pull(kind)
-    if not facts[kind].announces_totals or listed in facts[kind].silent:
+    if not facts[kind].announces(listed):
         assert manifest.state == "complete"
-        assert [each.announced for each in manifest.streams if each.name == listed] == [None]
+        assert all(each.announced is None for each in manifest.streams if each.name == listed)
         return
     assert (manifest.state, manifest.category) == ("failed", "incomplete")
     assert listed in manifest.reason

@@ -13,7 +13,7 @@ from reconcile_pipeline.ledger.decisions import Basis, Decided
 from reconcile_pipeline.model import ChangeState, Decision, Finding
 from reconcile_pipeline.reconciling.action_items import action_items, undo_items
 from reconcile_pipeline.reconciling.board import ARRIVED
-from reconcile_pipeline.reconciling.cards import Card
+from reconcile_pipeline.reconciling.cards import Card, Line
 from reconcile_pipeline.warehouse.review_tables import REVIEW_TABLES
 
 NEXT_MONTH = date(2026, 12, 1)
@@ -192,6 +192,17 @@ def test_a_psa_that_cant_be_written_gets_an_exact_instruction() -> None:
         "In Halo PSA, agreement 9 of Acme, line 501 (Backup): change the quantity from 10 to 12,"
         " effective 2026-12-01; then confirm with `reconcile done-by-hand c501`."
         " Ann reconciled 10 → 12 on 2026-11-20 (“Two laptops. See ticket 7”)."
+    )
+
+
+def test_the_instruction_names_the_line_as_the_psa_does() -> None:
+    """A person looks for names: the agreement's and the line's own stand beside their ids."""
+    line = Line("501", "9", "Backup per seat", Decimal(10), None, None, None)
+    named = replace(line, agreement_name="Managed (C-9)")
+    (row,) = items(DECIDED, CARD, CHANGE, can_write=False, psa_title="Halo PSA", lines=[named])
+    assert row["why"].startswith(
+        "In Halo PSA, agreement 9 “Managed (C-9)” of Acme, line 501 (Backup per seat): change the"
+        " quantity from 10 to 12, effective 2026-12-01;"
     )
 
 

@@ -40,6 +40,8 @@ def no_empty_lines(_lines: list[Line], there: Card, here: Card) -> bool:
 EXCUSES: dict[str, tuple[Excuse, ...]] = {
     "connectwise": (),
     "syncro": (),
+    "kaseya_bms": (),
+    "pulseway": (),
     "halopsa": (),
     "autotask": (whole_units, no_empty_lines),
 }

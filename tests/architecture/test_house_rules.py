@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 
+from reconcile_pipeline.model import Role
 from reconcile_pipeline.settings_template import template
 from reconcile_pipeline.systems.registry import SYSTEMS
 from reconcile_pipeline.warehouse.catalogue import TABLES
@@ -100,3 +101,16 @@ def test_the_example_environment_is_the_generated_one(root: Path) -> None:
     assert (root / ".env.example").read_text(encoding="utf-8") == env, (
         "renew it: .env.example is settings_template.template(SYSTEMS)[1]"
     )
+
+
+def test_every_psa_has_a_guide_that_names_its_settings(root: Path) -> None:
+    """Whoever sets a PSA up finds each of its settings on its page in docs/systems."""
+    for kind, system in SYSTEMS.items():
+        if system.role is not Role.PSA:
+            continue
+        page = (root / "docs" / "systems" / f"{kind}.md").read_text(encoding="utf-8")
+        # Pulseway PSA is Kaseya BMS under another name, and its page says so.
+        if "kaseya_bms.md" in page:
+            page += (root / "docs" / "systems" / "kaseya_bms.md").read_text(encoding="utf-8")
+        missing = [field.name for field in system.fields if field.name not in page]
+        assert missing == [], kind

@@ -84,6 +84,9 @@ def print_dry_run(console: Console, found: DryRun) -> None:
                 f"[yellow]not as decided[/yellow] {escape(_name(item.change))}: the PSA shows"
                 f" {escape(item.shows)}, the decision was made on {plain(item.change.qty_from)}."
             )
+    if found.plan.by_hand:
+        console.print("Each with its exact instruction: review.action_items.")
+        return
     good = sum(item.is_as_decided for item in found.previews)
     console.print(f"{good} of {len(found.previews)} lines show what was decided on.")
     if not found.is_enabled:

@@ -89,5 +89,5 @@ def test_an_unknown_kind_is_answered_with_the_one_meant() -> None:
     with pytest.raises(PipelineError, match="Did you mean 'ninjaone'") as caught:
         registry.system("NinjaOn")
     assert caught.value.category is Category.SETTINGS
-    with pytest.raises(PipelineError, match="connectwise, autotask, .*pax8"):
+    with pytest.raises(PipelineError, match=r"connectwise, autotask, .*pax8"):
         registry.system("zzz")

@@ -219,7 +219,7 @@ def test_by_hand_items_wait_for_a_person_until_they_are_done(by_hand: Any) -> No
     (item,) = by_hand.rows("review.action_items")
     assert (item["action"], item["state"]) == ("by_hand", "queued")
     assert item["why"] == (
-        "In Halo PSA, agreement agreement of 1 of Company 1, line l1 (Product p1): change the"
+        "In Halo PSA, agreement agreement of 1 of Company 1, line l1 (Line l1): change the"
         " quantity from 5 to 8, effective 2026-12-01; then confirm with `reconcile done-by-hand"
         f" {change.change_id}`. ann reconciled 5 → 8 on 2026-11-22 (“two laptops”)."
     )

@@ -355,15 +355,8 @@ def fill(
         record_outcome(ledger, Outcome(change.change_id, ChangeState.PROVED), stamp("pull"))
         name_psa(ledger, "connectwise", stamp())
         seat = MovedId("product", "410", "Seat", "7", "Seat", "name")
-        record_move(
-            ledger,
-            "connectwise",
-            "halopsa",
-            moved=[seat],
-            mappings=(),
-            reason="A new PSA.",
-            stamp=stamp("eve", 3),
-        )
+        moved = {"moved": [seat], "mappings": (), "reason": "A new PSA."}
+        record_move(ledger, "connectwise", "halopsa", **moved, stamp=stamp("eve", 3))
         assert all(ledger.rows(sa.select(table)) for table in KINDS.values())
 
     return make

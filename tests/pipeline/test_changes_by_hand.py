@@ -66,6 +66,7 @@ def state(msp: Any) -> str:
     return str(change.state)
 
 
+@pytest.mark.slow
 def test_the_next_invoice_proves_what_a_person_did(
     msp: Any, reconcile: Any, rows_of: Callable[..., list[Row]], period: str, *, today: date
 ) -> None:

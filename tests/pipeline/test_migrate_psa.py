@@ -29,7 +29,7 @@ REASON = "They keep two spare seats, asked in October."
 
 
 MOVES = [
-    ("connectwise", "halopsa"),
+    pytest.param(("connectwise", "halopsa"), marks=pytest.mark.slow),
     pytest.param(("autotask", "halopsa"), marks=pytest.mark.slow),
     pytest.param(("halopsa", "syncro"), marks=pytest.mark.slow),
 ]

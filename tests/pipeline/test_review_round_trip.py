@@ -20,6 +20,17 @@ where cards.finding in ('under_billed', 'over_billed') and cards.qty_vendor is n
 qualify count(*) over (partition by cards.card_id) = 1
 order by abs(cards.amount_delta) desc, cards.card_id
 """
+LATEST_LINE = """
+-- Cards with the line that takes whatever is added: the one with the latest effective date.
+select cards.*, lines.record_id as line_id, lines.qty as line_qty
+from recon.cards inner join recon.card_lines as lines
+    on cards.card_id = lines.card_id and lines.side = 'psa'
+where cards.finding in ('under_billed', 'over_billed')
+qualify row_number() over (
+    partition by cards.card_id order by lines.effective_on desc, lines.record_id desc
+) = 1
+order by cards.card_id
+"""
 WITHOUT_LINE = "select * from recon.cards where finding = 'new_revenue' order by card_id"
 WITHOUT_FIGURE = "select * from recon.cards where finding = 'no_vendor_figure' order by card_id"
 ITEMS = "select * exclude (action_item_id, decision_id) from review.action_items order by action"
@@ -74,7 +85,9 @@ def test_decisions_become_action_items(
 ) -> None:
     """Each decided card gives exactly the lines to change, add or leave; a repeat gives no more."""
     published = installed.state.published
-    billed, other = rows_of(published, ONE_LINE)[:2]
+    billed = rows_of(published, ONE_LINE)[0]
+    cards = rows_of(published, LATEST_LINE)
+    other = next(card for card in cards if card["card_id"] != billed["card_id"])
     new = rows_of(published, WITHOUT_LINE)[0]
     quiet = rows_of(published, WITHOUT_FIGURE)[0]
     file = own_folder / f"cards.{kind}"
@@ -127,7 +140,7 @@ def test_decisions_become_action_items(
     reasons = {row["card_id"]: row.pop("why") for row in found}
     wanted = [
         item(billed, "change_line", billed["qty_vendor"]),
-        item(other, "change_line", agreed),
+        item(other, "change_line", other["line_qty"] + 1),
         item(new, "add_line", new["qty_vendor"]),
     ]
     by_card = {row["card_id"]: row for row in wanted}

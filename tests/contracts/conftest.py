@@ -214,7 +214,7 @@ class Bench:
 def make_slim(world: World) -> World:
     """A tenth of the agreements and half of the devices: quick to pull, still several pages."""
     in_scope = list(ConnectWiseTruth(world).in_scope.values())[:12]
-    others = [agreement for agreement in world.agreements if agreement not in in_scope][:6]
+    others = [agreement for agreement in world.agreements if agreement not in in_scope][:5]
     # And a company's whose name another has, too: where lists name only names, that is a question.
     names = Counter(company.name for company in world.companies)
     twins = {company.id for company in world.companies if names[company.name] > 1}

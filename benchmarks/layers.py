@@ -132,6 +132,7 @@ def time_bare(bench: Bench) -> Costs:
                 "as_of": pull.finished_at.astimezone(UTC).replace(tzinfo=None),
             }
             text = core_file(pull.kind).read_text(encoding="utf-8")
+            text += sql_file("core", "left_out").read_text(encoding="utf-8")
             for statement in duckdb.extract_statements(text):
                 _run(connection, _as_table(statement.query, made), parameters)
 

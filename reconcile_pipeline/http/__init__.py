@@ -4,9 +4,17 @@ Knows no vendor and no Dagster; imports nothing of ours but `model`. All public 
 """
 
 from reconcile_pipeline.http.auth import BasicAuth, ClientCredentials, HeaderAuth, TokenAuth
-from reconcile_pipeline.http.client import ApiClient
+from reconcile_pipeline.http.client import ApiClient, Later
 from reconcile_pipeline.http.errors import ApiError, Certainty, ChangeError
-from reconcile_pipeline.http.exchange import CallStats, Change, Limits, Reply, Request
+from reconcile_pipeline.http.exchange import (
+    CallStats,
+    Change,
+    Limits,
+    Reader,
+    Reply,
+    Request,
+    json_body,
+)
 from reconcile_pipeline.http.link_paginators import (
     CursorInBody,
     ForwardOnlyLink,
@@ -38,6 +46,7 @@ __all__ = [
     "CursorInBody",
     "ForwardOnlyLink",
     "HeaderAuth",
+    "Later",
     "Limits",
     "LinkHeader",
     "NextUrlInBody",
@@ -46,6 +55,7 @@ __all__ = [
     "PageNumber",
     "Paginator",
     "PasswordLogin",
+    "Reader",
     "Reply",
     "Request",
     "SinglePage",
@@ -53,6 +63,7 @@ __all__ = [
     "TokenAuth",
     "WritingClient",
     "install_redaction",
+    "json_body",
     "paginate",
     "redact",
 ]

@@ -1,7 +1,8 @@
-"""One polite client for one system: GET, retried where that is safe, answered whole or not at all.
+"""One polite client for one system: asks, repeats where that is safe, answers whole or not at all.
 
 Knows no vendor: what a status or a body means beyond HTTP is said by `systems`. There is no
-method that writes, on purpose: that is `writer`'s, and only the write-back job makes one.
+method that writes, on purpose: that is `writer`'s, and only the write-back job makes one. A
+question by POST is sent only to a path that the system's module says does nothing but read.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
@@ -34,6 +35,9 @@ logger = logging.getLogger(__name__)
 Explain = Callable[[int, Any, str], str | None]
 Locate = Callable[[CallStats], Awaitable[str]]
 _OK = 200
+_ACCEPTED = 202
+_MOVED = frozenset({301, 302, 307, 308})
+_MOST_MOVES = 3
 _LONGEST_TEXT = 10_000
 _VENDOR_TEXT = 200
 """Characters of a vendor's own message that people get to see."""
@@ -51,6 +55,9 @@ class ApiClient:
     `locate` asks, when the client is opened, where the API lives; its answer replaces `base_url`.
     `stands_for` tells, for systems that answer refusals with 200, the status that a body stands
     for; such an answer is treated as if it had come with that status.
+    `reads_by_post` are the paths where a POST only reads. `waits` finds, in the parsed body of a
+    refusal, the seconds to wait, for systems that don't say it in a header. `follows_moves` lets
+    redirects be followed, on the same host only. `later` fetches what a 202 promised.
     """
 
     def __init__(
@@ -65,6 +72,10 @@ class ApiClient:
         explain: Explain | None = None,
         locate: Locate | None = None,
         stands_for: Callable[[Any], int] | None = None,
+        reads_by_post: Collection[str] = (),
+        waits: Callable[[Any], float | None] | None = None,
+        follows_moves: bool = False,
+        later: "Later | None" = None,
         stats: CallStats | None = None,
         now: Callable[[], datetime] = _utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -84,6 +95,10 @@ class ApiClient:
         self._explain = explain
         self._locate = locate
         self._stands_for = stands_for
+        self._reads_by_post = frozenset(reads_by_post)
+        self._waits = waits
+        self._follows_moves = follows_moves
+        self._later = later
         self._now = now
         self._sleep = sleep
         self._random = random
@@ -137,21 +152,63 @@ class ApiClient:
         return await retrying(once)
 
     async def _try_once(self, request: Request, url: httpx.URL, attempt: int) -> Reply:
-        http = self._opened()
-        call = Call(self.system, "GET", request.template, url.host, attempt, self._limits.attempts)
+        attempts = self._limits.attempts
+        call = Call(self.system, request.method, request.template, url.host, attempt, attempts)
+        if request.body is not None and request.path not in self._reads_by_post:
+            raise RuntimeError(f"{request.path} is not known as a path where POST only reads")
         try:
-            sent = http.build_request("GET", url, headers=dict(request.headers))
-            response = await http.send(sent)
+            response = await self._send(request, url)
         except TokenError as error:
-            raise self._no_token(call, error) from None
+            return self._without_token(call, request, error)
         except httpx.LocalProtocolError as error:
             # Its text quotes the header it refused, which may be a key: it must not be chained.
             raise diagnosis.broken_wire(call, error) from None
         except (httpx.TransportError, WireError) as error:
             raise diagnosis.broken_wire(_call_of(error.request, call, url), error) from error
+        if response.status_code == _ACCEPTED and self._later is not None:
+            return await self._later(self, request, response.headers)
         if response.status_code != _OK:
+            if response.status_code in request.tolerates:
+                return self._nothing(request, response)
             raise self._refusal(call, response)
         return self._reply(call, request, url, response)
+
+    async def _send(self, request: Request, url: httpx.URL) -> httpx.Response:
+        """Send it, and again to where the same host says it moved."""
+        http = self._opened()
+        for _ in range(_MOST_MOVES):
+            headers = dict(request.headers)
+            sent = http.build_request(request.method, url, headers=headers, json=request.body)
+            response = await http.send(sent)
+            if not self._follows_moves or response.status_code not in _MOVED:
+                break
+            moved = url.join(response.headers.get("location", ""))
+            url = resolve(
+                self._base, replace(request, path=str(moved), params={}), system=self.system
+            )
+        return response
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, where an answer is being prepared; counted as throttled."""
+        self.stats.throttled_seconds += seconds
+        await self._sleep(seconds)
+
+    def _nothing(self, request: Request, response: httpx.Response) -> Reply:
+        """What a tolerated refusal becomes: an answer without data, its status kept."""
+        return Reply(
+            request=request,
+            status=response.status_code,
+            headers=response.headers,
+            body="null",
+            data=None,
+            fetched_at=self._now(),
+            url=str(response.request.url),
+        )
+
+    def _without_token(self, call: Call, request: Request, error: TokenError) -> Reply:
+        if not error.malformed and error.status in request.tolerates:
+            return self._nothing(request, error.response)
+        raise self._no_token(call, error) from None
 
     def _opened(self) -> httpx.AsyncClient:
         if self._http is None:
@@ -165,8 +222,7 @@ class ApiClient:
         if not content:
             raise diagnosis.empty_body(call, response.status_code)
         try:
-            text = decode_text(content)
-            data = parse(text, max_depth=self._limits.max_depth)
+            text, data = request.reads(content, self._limits.max_depth)
         except StrictJsonError as problem:
             is_html = "html" in response.headers.get("content-type", "") or (
                 content.lstrip().startswith(b"<")
@@ -175,6 +231,8 @@ class ApiClient:
             # The cause would bring the whole body along.
             raise error from None
         if (status := self._status_inside(data)) != _OK:
+            if status in request.tolerates:
+                return replace(self._nothing(request, response), status=status)
             raise self._refusal(call, response, status)
         return Reply(
             request=request,
@@ -189,11 +247,21 @@ class ApiClient:
     def _status_inside(self, data: Any) -> int:  # noqa: ANN401 - a JSON value
         return _OK if self._stands_for is None else self._stands_for(data)
 
+    def _wait_inside(self, response: httpx.Response) -> float | None:
+        if self._waits is None:
+            return None
+        try:
+            return self._waits(parse(decode_text(response.content)))
+        except (StrictJsonError, ArithmeticError, LookupError, TypeError, ValueError):
+            # A body without a wait that can be read is the same as none.
+            return None
+
     def _refusal(self, call: Call, response: httpx.Response, status: int = 0) -> ApiError:
         """Explain a refusal; `status` is the one its body stands for, where that is another."""
         status = status or response.status_code
         now = self._now()
         wait = retry_after_seconds(response.headers.get("retry-after"), now)
+        wait = wait or self._wait_inside(response)
         if status in diagnosis.RETRYABLE and (wait or 0) > self._limits.max_wait_seconds:
             return diagnosis.asked_to_wait(call, status, wait or 0, moment_after(now, wait or 0))
         return diagnosis.refused_status(call, status, self._vendor_says(response, status), wait)
@@ -248,6 +316,16 @@ class ApiClient:
         if error.category is Category.RATE_LIMIT or error.wait_seconds is not None:
             self.stats.throttled_seconds += state.upcoming_sleep
         logger.info("%s Next try in %.1f s.", error.message, state.upcoming_sleep)
+
+
+class Later(Protocol):
+    """How a system hands over an answer that it first only promised, with 202."""
+
+    async def __call__(
+        self, client: ApiClient, request: Request, headers: Mapping[str, str]
+    ) -> Reply:
+        """Ask until the answer is there. Raises `ApiError` when it does not come."""
+        ...
 
 
 def _failure(state: RetryCallState) -> ApiError:

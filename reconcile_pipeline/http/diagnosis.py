@@ -21,7 +21,8 @@ from reconcile_pipeline.http.errors import (
 from reconcile_pipeline.http.strict_json import StrictJsonError
 from reconcile_pipeline.model import Category
 
-RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
+RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 520})
+"""520 is no standard, and still what some servers answer for any failure of their own."""
 _TOO_MANY = 429
 _REDIRECTS = range(300, 400)
 _SERVER_ERRORS = range(500, 600)

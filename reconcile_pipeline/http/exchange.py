@@ -3,14 +3,16 @@
 Plain values only. Nothing here opens a connection, waits, or knows a vendor.
 """
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 import httpx
 
+from reconcile_pipeline.http.strict_json import decode_text, parse
 from reconcile_pipeline.model import Category, PipelineError
 
 MAX_CONCURRENCY = 32
@@ -18,9 +20,20 @@ MAX_CONCURRENCY = 32
 _ORIGIN = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/?#]*", re.IGNORECASE)
 
 
+Reader = Callable[[bytes, int], tuple[str, Any]]
+"""(body, greatest depth of nesting) -> the body as JSON text, and parsed; `StrictJsonError` if
+it is not what it should be."""
+
+
+def json_body(content: bytes, max_depth: int) -> tuple[str, Any]:
+    """Read a body that is JSON: landed digit for digit as it came."""
+    text = decode_text(content)
+    return text, parse(text, max_depth=max_depth)
+
+
 @dataclass(frozen=True)
 class Request:
-    """One GET. There is no other verb: an `ApiClient` cannot write.
+    """One question. A GET, or a POST where `body` is set and the client knows the path as reading.
 
     `repr` shows the template only, because next links and parameters may carry keys.
     """
@@ -31,12 +44,29 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     template: str = ""
     """The path with {placeholders}, for messages and landing; by default the path, no query."""
+    body: Any = field(default=None, repr=False)
+    """The question of an API that is asked by POST, sent as JSON."""
+    tolerates: frozenset[int] = frozenset()
+    """Refusals that are an answer ("this customer has none"): the reply's `data` is None then."""
+    reads: Reader = field(default=json_body, repr=False)
+    """Turns the body into JSON, for answers that come as XML or as a workbook."""
 
     def __post_init__(self) -> None:
         """Fill the template, so that nobody is tempted to print the path with its query."""
         if not self.template:
             path = _ORIGIN.sub("", self.path).partition("?")[0].partition("#")[0]
             object.__setattr__(self, "template", path or "/")
+
+    @property
+    def method(self) -> str:
+        """GET, or POST for a question that has a body."""
+        return "GET" if self.body is None else "POST"
+
+    @property
+    def identity(self) -> tuple[str, frozenset[tuple[str, str]], str]:
+        """What tells two questions apart: path, parameters and body."""
+        asked = "" if self.body is None else json.dumps(self.body, sort_keys=True, default=str)
+        return self.path, frozenset(self.params.items()), asked
 
 
 @dataclass(frozen=True)
@@ -64,13 +94,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Reply:
-    """One complete answer with status 200 whose body is valid JSON."""
+    """One complete answer: status 200 and valid JSON, or a refusal that the request tolerates."""
 
     request: Request
     status: int
     headers: httpx.Headers
     body: str = field(repr=False)
-    """The text as received, after decompression and without a byte order mark."""
+    """The JSON text as received, after decompression and without a byte order mark."""
     data: Any = field(repr=False)
     """The parsed body; numbers with a fraction or exponent are `Decimal`, others `int`."""
     fetched_at: datetime

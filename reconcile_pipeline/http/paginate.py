@@ -68,18 +68,21 @@ async def paginate(
     Raises `ApiError`: shape when a page is not what `records` expects, incomplete when the list
     asks for one page twice or does not end within `max_pages`.
     """
-    seen: set[tuple[str, frozenset[tuple[str, str]]]] = set()
+    seen: set[tuple[str, frozenset[tuple[str, str]], str]] = set()
     upcoming: Request | None = paginator.first(request)
     number = 0
     while upcoming is not None:
-        key = (upcoming.path, frozenset(upcoming.params.items()))
+        key = upcoming.identity
         number += 1
         if key in seen or number > max_pages:
             raise _endless(client.system, request, number, max_pages)
         seen.add(key)
         reply = await client.get(upcoming)
         # A next link is absolute, the first request is not: both forms of it count as seen.
-        seen.add((reply.url, frozenset()))
+        seen.add((reply.url, frozenset(), key[2]))
+        if reply.status in upcoming.tolerates:
+            yield Page(reply, [], number, number)
+            return
         rows = _rows(client.system, reply, records)
         try:
             following = paginator.next(upcoming, reply, len(rows))
@@ -101,8 +104,9 @@ def _rows(system: str, reply: Reply, records: Callable[[Any], list[Any]]) -> lis
 
 
 def _no_list(system: str, reply: Reply) -> ApiError:
+    call = f"{reply.request.method} {reply.request.template}"
     return ApiError(
-        f"{system}: GET {reply.request.template} answered without the list that belongs there.",
+        f"{system}: {call} answered without the list that belongs there.",
         next_step=f"Check the base URL of {system}; if it is right, its API has changed: "
         "report it.",
         category=Category.SHAPE,
@@ -118,7 +122,7 @@ def _endless(system: str, request: Request, number: int, max_pages: int) -> ApiE
         else f"led from page {number - 1} back to a page already read"
     )
     return ApiError(
-        f"{system}: the list GET {request.template} {what}.",
+        f"{system}: the list {request.method} {request.template} {what}.",
         next_step=f"Pull again; if it repeats, report it to {system}: the list has no end.",
         category=Category.INCOMPLETE,
         system=system,
@@ -127,7 +131,7 @@ def _endless(system: str, request: Request, number: int, max_pages: int) -> ApiE
 
 def _named(system: str, request: Request, number: int, error: PipelineError) -> ApiError:
     return ApiError(
-        f"{system}: GET {request.template}, page {number}: {error.message}",
+        f"{system}: {request.method} {request.template}, page {number}: {error.message}",
         next_step=error.next_step,
         category=error.category,
         system=system,

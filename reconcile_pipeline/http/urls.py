@@ -81,7 +81,7 @@ def _refused(system: str, reason: str) -> ApiError:
 
 def _led_away(system: str, request: Request, where: str) -> ApiError:
     return ApiError(
-        f"{system}: GET {request.template} was told to continue at {where}; "
+        f"{system}: {request.method} {request.template} was told to continue at {where}; "
         "credentials are sent only to the configured host.",
         next_step=f"Check the base URL of {system}; if it is right, report this to its vendor.",
         category=Category.SHAPE,

@@ -73,7 +73,7 @@ def write_mappings(path: Path, world: World) -> None:
             row.id,
             row.name,
             row.target_id,
-            "usage" if row.kind == "service" else "",
+            row.leg if row.kind == "service" else "",
             "1" if row.kind == "service" else "",
             row.state,
             row.reason,

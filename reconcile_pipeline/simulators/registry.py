@@ -37,6 +37,7 @@ from reconcile_pipeline.simulators.world.records import (
     SYNCRO,
     World,
 )
+from reconcile_pipeline.simulators.world.vendors import SIDES
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,28 @@ PSAS = {
     KASEYA_BMS: SimulatedPsa(Kaseya, KaseyaTruth),
     PULSEWAY: SimulatedPsa(Pulseway, PulsewayTruth),
 }
-VENDORS: dict[str, type[Simulator]] = {PAX8: Pax8, NINJAONE: NinjaOne}
-VENDOR_TRUTHS: dict[str, VendorTruth] = {PAX8: pax8, NINJAONE: ninjaone, BACKUP_CSV: backup_csv}
+
+
+@dataclass(frozen=True)
+class SimulatedVendor:
+    """A vendor: its server (None: it comes as a file), and its file of the truth."""
+
+    server: type[Simulator] | None
+    truth: VendorTruth
+
+
+VENDORS = {
+    PAX8: SimulatedVendor(Pax8, pax8),
+    NINJAONE: SimulatedVendor(NinjaOne, ninjaone),
+    BACKUP_CSV: SimulatedVendor(None, backup_csv),
+}
+
+
+def vendors_of(world: World) -> dict[str, SimulatedVendor]:
+    """The vendors a world has: all but those of `world.vendors.SIDES` that it was built without."""
+    return {
+        name: vendor for name, vendor in VENDORS.items() if name not in SIDES or name in world.at
+    }
 
 
 def expected(
@@ -67,12 +88,12 @@ def expected(
     Empty `agreement_types`, which only ConnectWise knows, means that all are in scope.
     """
     side = ConnectWiseTruth(world, agreement_types) if agreement_types else PSAS[psa].truth(world)
-    return judged(world, side, VENDOR_TRUTHS)
+    return judged(world, side, {n: vendor.truth for n, vendor in vendors_of(world).items()})
 
 
 def vendor_usage(world: World) -> Usage:
     """Units per account and service of every vendor, by the vendors' own rules."""
     usage = Usage()
-    for vendor in VENDOR_TRUTHS.values():
-        vendor.count(world, usage)
+    for vendor in vendors_of(world).values():
+        vendor.truth.count(world, usage)
     return usage

@@ -20,7 +20,7 @@ import uvicorn
 
 from reconcile_pipeline.simulators.config_files import MadeUp, write_config
 from reconcile_pipeline.simulators.faults import FaultPlan
-from reconcile_pipeline.simulators.registry import PSAS, VENDORS, expected
+from reconcile_pipeline.simulators.registry import PSAS, expected, vendors_of
 from reconcile_pipeline.simulators.server import Call, Simulator, State
 from reconcile_pipeline.simulators.world.build import Size, build_world
 from reconcile_pipeline.simulators.world.records import CONNECTWISE, World
@@ -78,7 +78,12 @@ class Simulation:
 
 @contextmanager
 def running(
-    world: World, *, port_base: int = 0, latency_ms: int = 0, psa: str = CONNECTWISE
+    world: World,
+    *,
+    port_base: int = 0,
+    latency_ms: int = 0,
+    psa: str = CONNECTWISE,
+    has_vendors: bool = True,
 ) -> Iterator[Simulation]:
     """Serve the world until the block ends; `port_base` 0 takes free ports.
 
@@ -86,7 +91,12 @@ def running(
         OSError: when a port is taken.
         RuntimeError: when the servers do not come up in time.
     """
-    apps = _apps(world, latency_ms / 1000, psa)
+    kinds = [PSAS[psa].server]
+    if has_vendors:
+        servers = [vendor.server for vendor in vendors_of(world).values()]
+        kinds += [server for server in servers if server is not None]
+    # Credentials follow from the seed.
+    apps = [kind.served(world, latency_ms / 1000, f"{world.seed:04d}") for kind in kinds]
     sockets: list[socket.socket] = []
     try:
         for offset in range(len(apps)):
@@ -140,13 +150,6 @@ def simulate(
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def _apps(world: World, latency_seconds: float, psa: str) -> list[Simulator]:
-    """One server per system, with credentials that follow from the seed."""
-    tag = f"{world.seed:04d}"
-    kinds = [PSAS[psa].server, *VENDORS.values()]
-    return [kind.served(world, latency_seconds, tag) for kind in kinds]
 
 
 def _listen(port: int) -> socket.socket:

@@ -20,7 +20,7 @@ from reconcile_pipeline.matching.groups import group_members
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.warehouse.catalogue import TABLES, create_statements
 from reconcile_pipeline.warehouse.core_tables import CORE_TABLES
-from reconcile_pipeline.warehouse.sql_files import core_file, fill_table, run_file
+from reconcile_pipeline.warehouse.sql_files import fill_table, run_core
 
 RECON_ORDER = (
     "recon.cards",
@@ -177,17 +177,14 @@ def _load_pull(connection: Connection, landing: Path, pull: Manifest) -> None:
             )
     files = [str(folder / stream.file) for stream in pull.streams]
     connection.read_parquet(files).create_view("raw_pages", replace=True)
-    run_file(
-        connection,
-        core_file(pull.kind),
-        {
-            "system": pull.system,
-            "pull_id": pull.pull_id,
-            "period": pull.period,
-            "on": date.fromisoformat(pull.on),
-            "as_of": _utc(pull.finished_at),
-        },
-    )
+    parameters = {
+        "system": pull.system,
+        "pull_id": pull.pull_id,
+        "period": pull.period,
+        "on": date.fromisoformat(pull.on),
+        "as_of": _utc(pull.finished_at),
+    }
+    run_core(connection, pull.kind, parameters)
 
 
 def _pull_rows(

@@ -237,7 +237,7 @@ CORE_TABLES = (
         ("system", "measure"),
         (
             SYSTEM,
-            text("measure", "What is counted: agreement_line, subscription, device, row."),
+            text("measure", "What is counted: agreement_line, device, row, … or usage:<service>."),
             integer("records", "Distinct records in the raw pages."),
             decimal("qty", "Sum of their quantities."),
             PULL,

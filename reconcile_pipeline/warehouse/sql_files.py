@@ -33,6 +33,14 @@ def core_file(kind: str) -> Path:
     return sql_file("core", SAME_AS.get(kind, kind))
 
 
+def run_core(
+    connection: duckdb.DuckDBPyConnection, kind: str, parameters: Mapping[str, Any]
+) -> None:
+    """Turn `raw_pages` into core rows: the file of the kind, then what all kinds share."""
+    run_file(connection, core_file(kind), parameters)
+    run_file(connection, sql_file("core", "left_out"), parameters)
+
+
 def run_file(
     connection: duckdb.DuckDBPyConnection, path: Path, parameters: Mapping[str, Any]
 ) -> None:

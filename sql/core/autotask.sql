@@ -299,54 +299,6 @@ where contracts.excluded_reason is null and contract_lines.product_id is not nul
 insert into core.left_out by name
 select
     $system as system,
-    'company' as record_kind,
-    company_id as record_id,
-    name,
-    company_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as service_id,
-    cast(null as decimal(18, 4)) as qty,
-    excluded_reason as reason,
-    pull_id
-from core.companies
-where pull_id = $pull_id and excluded_reason is not null
-
-union all
-
-select
-    $system as system,
-    'agreement' as record_kind,
-    agreement_id as record_id,
-    name,
-    company_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as service_id,
-    cast(null as decimal(18, 4)) as qty,
-    excluded_reason as reason,
-    pull_id
-from core.agreements
-where pull_id = $pull_id and excluded_reason is not null
-
-union all
-
-select
-    $system as system,
-    'agreement_line' as record_kind,
-    line_id as record_id,
-    description as name,
-    company_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as service_id,
-    qty,
-    excluded_reason as reason,
-    pull_id
-from core.agreement_lines
-where pull_id = $pull_id and excluded_reason is not null
-
-union all
-
-select
-    $system as system,
     'agreement_line' as record_kind,
     contract_lines.line_id as record_id,
     contract_lines.description as name,

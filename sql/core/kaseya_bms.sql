@@ -439,42 +439,6 @@ invoice_scope as (
 
 excluded as (
     select
-        'company' as record_kind,
-        company_id as record_id,
-        name,
-        company_id,
-        cast(null as decimal(18, 4)) as qty,
-        excluded_reason as reason
-    from core.companies
-    where pull_id = $pull_id and excluded_reason is not null
-
-    union all
-
-    select
-        'agreement' as record_kind,
-        contract_id as record_id,
-        name,
-        company_id,
-        cast(null as decimal(18, 4)) as qty,
-        excluded_reason as reason
-    from contracts
-    where excluded_reason is not null
-
-    union all
-
-    select
-        'agreement_line' as record_kind,
-        line_id as record_id,
-        description as name,
-        company_id,
-        qty,
-        excluded_reason as reason
-    from core.agreement_lines
-    where pull_id = $pull_id and excluded_reason is not null
-
-    union all
-
-    select
         'agreement_line' as record_kind,
         line_id as record_id,
         name,

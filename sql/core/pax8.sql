@@ -128,22 +128,6 @@ where excluded_reason is null;
 insert into core.left_out by name
 select
     $system as system,
-    'account' as record_kind,
-    account_id as record_id,
-    name,
-    cast(null as varchar) as company_id,
-    account_id,
-    cast(null as varchar) as service_id,
-    cast(null as decimal(18, 4)) as qty,
-    excluded_reason as reason,
-    pull_id
-from core.accounts
-where pull_id = $pull_id and excluded_reason is not null
-
-union all
-
-select
-    $system as system,
     'subscription' as record_kind,
     subscription.id as record_id,
     subscription.productname as name,

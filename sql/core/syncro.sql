@@ -253,38 +253,6 @@ where schedule_lines.is_on_agreement;
 insert into core.left_out by name
 select
     $system as system,
-    'company' as record_kind,
-    company_id as record_id,
-    name,
-    company_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as service_id,
-    cast(null as decimal(18, 4)) as qty,
-    excluded_reason as reason,
-    pull_id
-from core.companies
-where pull_id = $pull_id and excluded_reason is not null
-
-union all
-
-select
-    $system as system,
-    'agreement' as record_kind,
-    agreement_id as record_id,
-    name,
-    company_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as service_id,
-    cast(null as decimal(18, 4)) as qty,
-    excluded_reason as reason,
-    pull_id
-from core.agreements
-where pull_id = $pull_id and excluded_reason is not null
-
-union all
-
-select
-    $system as system,
     'agreement_line' as record_kind,
     line_id as record_id,
     name,
@@ -295,7 +263,7 @@ select
     excluded_reason as reason,
     $pull_id as pull_id
 from schedule_lines
-where excluded_reason is not null;
+where excluded_reason is not null and not is_on_agreement;
 
 insert into core.control_totals by name
 select

@@ -1,6 +1,7 @@
 -- Grain: one sum per system and measure. Key: period, system, measure.
 -- Inputs: core.*, recon.*. Parameter: $period.
--- read:<record>  every record of the raw pages is kept in core or left out with a reason.
+-- read:<record>  every record of the raw pages is kept in core or left out with a reason;
+--                read:usage:<service> says so for one service of a vendor that counts several.
 -- sorted:<what>  every unit kept in core is on a card, on an unmapped list, or excluded with a reason.
 
 with pulls as (
@@ -21,6 +22,7 @@ lines as (
 usage as (
     select
         usage.system,
+        usage.service_id,
         usage.qty
     from core.usage as usage
     inner join pulls on usage.pull_id = pulls.pull_id
@@ -63,17 +65,39 @@ kept as (
         sum(usage.qty) as qty
     from usage
     group by usage.system
+
+    union all
+
+    select
+        usage.system,
+        concat('usage:', usage.service_id) as measure,
+        count(*) as records,
+        sum(usage.qty) as qty
+    from usage
+    group by usage.system, usage.service_id
 ),
 
 left_out as (
     select
         left_out.system,
-        left_out.record_kind,
+        left_out.record_kind as measure,
         count(*) as records,
         coalesce(sum(left_out.qty), 0) as qty
     from core.left_out as left_out
     inner join pulls on left_out.pull_id = pulls.pull_id
     group by left_out.system, left_out.record_kind
+
+    union all
+
+    select
+        left_out.system,
+        concat('usage:', left_out.service_id) as measure,
+        count(*) as records,
+        coalesce(sum(left_out.qty), 0) as qty
+    from core.left_out as left_out
+    inner join pulls on left_out.pull_id = pulls.pull_id
+    where left_out.service_id is not null
+    group by left_out.system, left_out.service_id
 ),
 
 read_sums as (
@@ -91,12 +115,15 @@ read_sums as (
     left join kept
         on
             totals.system = kept.system
-            and case when totals.measure in ('agreement_line', 'device') then totals.measure else 'usage' end
-            = kept.measure
+            and case
+                when totals.measure in ('agreement_line', 'device') or totals.measure like 'usage:%'
+                    then totals.measure
+                else 'usage'
+            end = kept.measure
     left join left_out
         on
             totals.system = left_out.system
-            and totals.measure = left_out.record_kind
+            and totals.measure = left_out.measure
             and totals.measure <> 'row'
 ),
 

@@ -38,6 +38,7 @@ from reconcile_pipeline.simulators.serve import SimulatedServer, Simulation, run
 from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
 from reconcile_pipeline.simulators.world.build import build_world
 from reconcile_pipeline.simulators.world.records import World
+from reconcile_pipeline.simulators.world.vendors import SIDES
 from reconcile_pipeline.systems.base import REQUIRED, Record, Stream
 from reconcile_pipeline.systems.registry import SYSTEMS
 
@@ -238,7 +239,10 @@ def serving_all(world: World) -> Iterator[Simulation]:
     systems: dict[str, SimulatedServer] = {}
     with ExitStack() as stack:
         for psa in PSAS:
-            systems |= stack.enter_context(running(world, psa=psa)).systems
+            # The vendors are the same whoever shows the PSA side: they are served once.
+            has_vendors = not systems
+            served = running(world, psa=psa, has_vendors=has_vendors)
+            systems |= stack.enter_context(served).systems
         yield Simulation(world, systems)
 
 
@@ -262,7 +266,7 @@ def calls_of() -> Callable[[World], dict[str, int]]:
 
 @pytest.fixture(scope="session")
 def slim_simulation() -> Iterator[Simulation]:
-    with serving_all(make_slim(build_world(7, "small", AS_OF))) as simulation:
+    with serving_all(make_slim(build_world(7, "small", AS_OF, SIDES))) as simulation:
         for kind, facts in FACTS.items():
             facts.prepare(simulation.systems[kind])
         yield simulation
@@ -286,23 +290,29 @@ def bench(
     """The shared servers as if they had just started, and an empty landing folder."""
     simulation = clean[0].simulation
     world = simulation.world
-    before = {name: list(value) for name, value in vars_of(world).items()}
+    before = lists_of(world)
     for server in simulation.systems.values():
         server.log.clear()
         server.targets.clear()
         server.app.clock = time.monotonic
     yield Bench(simulation, tmp_path)
-    for name, value in before.items():
-        setattr(world, name, value)
+    for (_, name), (holder, value) in before.items():
+        setattr(holder, name, value)
     for server in simulation.systems.values():
         server.faults.clear()
         server.state.forbidden.clear()
         server.state.changed()
 
 
-def vars_of(world: World) -> dict[str, list[Any]]:
-    values = {name: getattr(world, name) for name in World.__slots__}
-    return {name: value for name, value in values.items() if isinstance(value, list)}
+def lists_of(world: World) -> dict[tuple[int, str], tuple[Any, list[Any]]]:
+    """Every list of the world and of its vendors: (holder, the list as it is now)."""
+    holders = [world, *world.at.values()]
+    return {
+        (id(holder), name): (holder, list(getattr(holder, name)))
+        for holder in holders
+        for name in holder.__slots__
+        if isinstance(getattr(holder, name), list)
+    }
 
 
 @pytest.fixture

@@ -20,14 +20,22 @@ def shrinking(bench: Any, kind: str, listed: str, facts: dict[str, Any]) -> list
     is_usage = listed in facts[kind].account_of
     world_id = facts[kind].world_id if is_usage else str
     held = {world_id(str(each)) for each in facts[kind].holds[listed](bench.simulation.world)}
-    return [row for row in getattr(bench.simulation.world, name) if str(row.id) in held]
+    holder, attribute = place(bench.simulation.world, name)
+    return [row for row in getattr(holder, attribute) if str(row.id) in held]
+
+
+def place(world: Any, name: str) -> tuple[Any, str]:
+    """Where a list of the world is: `devices`, or `datto_rmm.devices` of a vendor's records."""
+    vendor, _, attribute = name.rpartition(".")
+    return (world.at[vendor] if vendor else world), attribute
 
 
 def remove(bench: Any, kind: str, listed: str, facts: dict[str, Any], gone: list[Any]) -> None:
     name = facts[kind].world_lists[listed]
-    world = bench.simulation.world
+    holder, attribute = place(bench.simulation.world, name)
     lost = {id(row) for row in gone}
-    setattr(world, name, [row for row in getattr(world, name) if id(row) not in lost])
+    kept = [row for row in getattr(holder, attribute) if id(row) not in lost]
+    setattr(holder, attribute, kept)
     bench.server(kind).state.changed()
 
 

@@ -39,9 +39,9 @@ def test_a_reply_carries_all_that_was_received(wire: Any, rig: Any, now: datetim
 
 
 def test_a_client_cannot_write() -> None:
-    """There is no method, and no argument, that sends anything but a GET."""
+    """It asks and waits, nothing else; a question by POST goes only where POST is known to read."""
     public = {name for name in vars(ApiClient) if not name.startswith("_")}
-    assert public == {"get"}
+    assert public == {"get", "pause"}
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ MOMENTS = {
     "last page": f"{PULL}.pages:PageWriter.add:LAST:after",
     "manifest without its name": f"{PULL}.pull:sync_folder:1:before",
     "half of the systems landed": f"{PULL}.pull:sync_folder:4:after",
-    "core half loaded": f"{BUILD}:run_file:2:after",
+    "core half loaded": f"{BUILD}:run_core:2:after",
     "mappings in the ledger only": "reconcile_pipeline.building:record_mappings:1:after",
     "cards without their lists": f"{BUILD}:fill_table:4:after",
     "draft of the published copy": f"{PUBLISH}:shutil.copyfile:1:after",

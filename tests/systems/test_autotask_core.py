@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from reconcile_pipeline.warehouse.build import create_tables
-from reconcile_pipeline.warehouse.sql_files import run_file, sql_file
+from reconcile_pipeline.warehouse.sql_files import run_core
 
 Row = dict[str, Any]
 RULES = {
@@ -101,7 +101,7 @@ class Psa:
         self._connection.execute("delete from raw_pages")
         self._connection.executemany("insert into raw_pages values (?, 1, ?)", pages)
         parameters = {"system": "autotask", "pull_id": "p1"}
-        run_file(self._connection, sql_file("core", "autotask"), parameters)
+        run_core(self._connection, "autotask", parameters)
         tables = {}
         for table in TABLES:
             result = self._connection.execute(f"select * from core.{table}")  # noqa: S608 - ours

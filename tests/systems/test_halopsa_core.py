@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from reconcile_pipeline.warehouse.build import create_tables
-from reconcile_pipeline.warehouse.sql_files import run_file, sql_file
+from reconcile_pipeline.warehouse.sql_files import run_core
 
 Row = dict[str, Any]
 TABLES = (
@@ -96,7 +96,7 @@ class Psa:
         twice.append(("counting_rules", 1, json.dumps([self.rules])))
         self._connection.executemany("insert into raw_pages values (?, ?, ?)", twice)
         parameters = {"system": "halopsa", "pull_id": "p1"}
-        run_file(self._connection, sql_file("core", "halopsa"), parameters)
+        run_core(self._connection, "halopsa", parameters)
         found = {}
         for table in TABLES:
             result = self._connection.execute(f"select * from core.{table}")  # noqa: S608 - ours

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from reconcile_pipeline.warehouse.build import create_tables
-from reconcile_pipeline.warehouse.sql_files import core_file, run_file
+from reconcile_pipeline.warehouse.sql_files import run_core
 
 Row = dict[str, Any]
 
@@ -96,7 +96,7 @@ class Pages:
         for name in ("agreement_types", "left_out", "control_totals"):
             self.connection.execute(f"delete from core.{name}")  # noqa: S608 - ours
         parameters = {"system": "kaseya_bms", "pull_id": "p1", "on": date(2026, 11, 22)}
-        run_file(self.connection, core_file("kaseya_bms"), parameters)
+        run_core(self.connection, "kaseya_bms", parameters)
         result = self.connection.execute(f"select * from core.{table}")  # noqa: S608 - ours
         names = [column[0] for column in result.description or ()]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

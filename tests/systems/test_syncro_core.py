@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from reconcile_pipeline.warehouse.build import create_tables
-from reconcile_pipeline.warehouse.sql_files import run_file, sql_file
+from reconcile_pipeline.warehouse.sql_files import run_core
 
 Row = dict[str, Any]
 
@@ -57,9 +57,7 @@ class Psa:
             "create or replace temp table raw_pages (stream varchar, body varchar, page integer)"
         )
         self._connection.executemany("insert into raw_pages values (?, ?, ?)", pages)
-        run_file(
-            self._connection, sql_file("core", "syncro"), {"system": "syncro", "pull_id": "p1"}
-        )
+        run_core(self._connection, "syncro", {"system": "syncro", "pull_id": "p1"})
 
     def rows(self, table: str, columns: str) -> list[tuple[Any, ...]]:
         query = f"select {columns} from core.{table} order by all"  # noqa: S608 - our own names

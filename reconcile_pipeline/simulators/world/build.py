@@ -4,6 +4,7 @@ Customers are planned as billed right, errors are planted, and only then is ever
 into the PSA and the vendors. Nothing here knows what the pipeline will make of it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -25,6 +26,7 @@ from reconcile_pipeline.simulators.world.catalogue import (
     plain,
 )
 from reconcile_pipeline.simulators.world.dates import past_stamp
+from reconcile_pipeline.simulators.world.extend import Ground, extend
 from reconcile_pipeline.simulators.world.names import CITIES, company_names, identifier, person
 from reconcile_pipeline.simulators.world.plan import Plan, ensure_use, make_plan
 from reconcile_pipeline.simulators.world.planted import Note, Planter, plant
@@ -41,6 +43,7 @@ from reconcile_pipeline.simulators.world.records import (
     World,
 )
 from reconcile_pipeline.simulators.world.vendor_side import VendorWriter, new_uuid
+from reconcile_pipeline.simulators.world.vendors import SIDES
 
 Size = Literal["small", "medium", "large"]
 
@@ -60,11 +63,14 @@ EXCLUDED_KINDS = ("inactive", "no_type", "deleted", "vendor", "client_and_prospe
 OWN_NAME = "Northgate Managed IT (internal)"
 
 
-def build_world(seed: int, size: Size, as_of: date) -> World:
-    """One MSP as every system shows it on the day `as_of`; raises ValueError for another size."""
+def build_world(seed: int, size: Size, as_of: date, vendors: Collection[str] = ()) -> World:
+    """One MSP as every system shows it on the day `as_of`; raises ValueError for another size.
+
+    `vendors` are those of `world.vendors.SIDES` that it has besides Pax8, NinjaOne and the file.
+    """
     if size not in SCALES:
         raise ValueError(f"Size {size!r} is not one of {', '.join(SCALES)}.")
-    return _Builder(seed, size, as_of).build()
+    return _Builder(seed, size, as_of).build(vendors)
 
 
 class _Builder:
@@ -79,7 +85,7 @@ class _Builder:
         self._last_company = 249
         self._product_ids: dict[str, int] = {}
 
-    def build(self) -> World:
+    def build(self, others: Collection[str]) -> World:
         world = self._world
         self._make_products()
         plans, excluded = self._make_companies()
@@ -97,6 +103,10 @@ class _Builder:
         world.companies.sort(key=lambda company: company.id)
         world.mappings = [*self._account_mappings(plans), *self._service_mappings()]
         world.planted = [self._planted(note) for note in notes]
+        for side in SIDES.values():
+            if side.system in others:
+                rng = Random(f"{world.seed}/{world.size}/{world.as_of}/{side.system}")
+                world.mappings += extend(rng, world, side, Ground(plans, self._taken, OWN_NAME))
         return world
 
     def _make_products(self) -> None:

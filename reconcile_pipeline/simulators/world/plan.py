@@ -82,29 +82,38 @@ def add_account(rng: Random, plan: Plan, vendor: str, taken: set[str]) -> Accoun
     """Give the customer an account at the vendor, if it has none; most share the PSA's name."""
     if vendor in plan.accounts:
         return plan.accounts[vendor]
-    account = AccountPlan([plan.company.name])
+    plan.accounts[vendor] = make_account(rng, plan, taken)
+    return plan.accounts[vendor]
+
+
+def make_account(rng: Random, plan: Plan, taken: set[str]) -> AccountPlan:
+    """An account of the customer; most share the PSA's name, the others a person mapped."""
     if rng.random() < DIFFERENT_NAME_SHARE:
-        account = AccountPlan([other_name(rng, plan.company, taken)], is_in_mappings=True)
-    plan.accounts[vendor] = account
-    return account
+        return AccountPlan([other_name(rng, plan.company, taken)], is_in_mappings=True)
+    return AccountPlan([plan.company.name])
 
 
 def add_need(rng: Random, plan: Plan, offer: Offer) -> Need:
     """Let the customer have the offer, with equal counts on both sides."""
     if offer.key in plan.needs:
         return plan.needs[offer.key]
+    need = plan.needs[offer.key] = make_need(rng, plan, offer, FAMILY[offer.vendor])
+    return need
+
+
+def make_need(rng: Random, plan: Plan, offer: Offer, family: str) -> Need:
+    """What the customer would have of the offer, with equal counts on both sides."""
     units = _units(rng, offer, plan.company.headcount)
     need = Need(
         offer,
         units,
         units,
-        FAMILY[offer.vendor],
+        family,
         product_count=rng.randint(1, len(offer.products)),
         service=rng.randrange(len(offer.services)),
     )
     if offer.per_head < 1 and rng.random() < ZERO_LINE_SHARE:
         need.vendor = need.psa = Decimal(0)
-    plan.needs[offer.key] = need
     return need
 
 

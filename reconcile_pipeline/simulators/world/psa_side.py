@@ -4,6 +4,7 @@ The lines in force of one need always sum to `need.psa`; everything else written
 scope for a reason the PSA itself shows. Ids rise in the order of writing.
 """
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
@@ -36,19 +37,23 @@ class PsaWriter:
         self._product_ids = product_ids
         self._products = {product.id: product for product in world.products}
         self._as_of = world.as_of
-        self._next_agreement = 101
-        self._next_line = 9001
+        self._next_agreement = 101 + len(world.agreements)
+        self._next_line = 9001 + len(world.lines)
 
     def write(self, plan: Plan) -> None:
         """Everything the PSA holds about one live customer."""
-        for need in plan.needs.values():
-            if need.psa is not None:
-                self._write_need(plan, need)
+        self.write_needs(plan, plan.needs.values())
         self._write_unfed(plan)
         for _ in range(self._rng.choice((0, 1, 1, 2, 2, 3))):
             self._write_clutter_agreement(plan.company)
         if plan.twin is not None:
             self._write_twin(plan, plan.twin)
+
+    def write_needs(self, plan: Plan, needs: Iterable[Need]) -> None:
+        """The lines that bill what the customer has."""
+        for need in needs:
+            if need.psa is not None:
+                self._write_need(plan, need)
 
     def write_excluded(self, company: Company) -> None:
         """A company out of scope that still has an agreement in force, with lines."""

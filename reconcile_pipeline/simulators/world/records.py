@@ -7,7 +7,7 @@ system shows it in that system's server.
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 CONNECTWISE: Final = "connectwise"
 AUTOTASK: Final = "autotask"
@@ -176,6 +176,7 @@ class MappingRow:
     target_id: str = ""
     state: str = "mapped"
     reason: str = ""
+    leg: str = "usage"
 
 
 @dataclass(slots=True)
@@ -197,3 +198,5 @@ class World:
     backup_rows: list[BackupRow] = field(default_factory=list)
     mappings: list[MappingRow] = field(default_factory=list)
     planted: list[dict[str, object]] = field(default_factory=list)
+    at: dict[str, Any] = field(default_factory=dict)
+    """By system: the records of each further vendor, a dataclass of lists of its own."""

@@ -7,29 +7,37 @@ warehouse for itself, briefly.
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
 
 from reconcile_pipeline.landing.evidence import Evidence, current_evidence
-from reconcile_pipeline.landing.manifest import periods_landed, read_manifests
+from reconcile_pipeline.landing.manifest import Manifest, periods_landed, read_manifests
 from reconcile_pipeline.ledger.accepted import accepted_pull_ids
 from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.closings import closing_of
-from reconcile_pipeline.ledger.intake import Seen, from_exact_names, from_file
+from reconcile_pipeline.ledger.count_rules import record_rules, rules_in_force
+from reconcile_pipeline.ledger.intake import Seen, from_exact_names, from_file, rules_from_file
 from reconcile_pipeline.ledger.mappings import as_rows, mappings_in_force, record_mappings
 from reconcile_pipeline.ledger.moves import ids_in, name_psa, psa_in_force, read_moves
 from reconcile_pipeline.ledger.store import Ledger
+from reconcile_pipeline.matching.count_rules import CountRule
 from reconcile_pipeline.matching.exact import Named
 from reconcile_pipeline.matching.mapping_file import read_mapping_file
-from reconcile_pipeline.model import Category, PipelineError, Role
+from reconcile_pipeline.model import Category, PipelineError, PullState, Role
 from reconcile_pipeline.periods import last_day, open_period
 from reconcile_pipeline.review.decide import Door
 from reconcile_pipeline.review.tables import fill_review_tables
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.state import State
 from reconcile_pipeline.systems.registry import SYSTEMS
-from reconcile_pipeline.warehouse.build import build_core, build_map, create_tables
+from reconcile_pipeline.warehouse.build import (
+    build_core,
+    build_map,
+    build_usage_by_pull,
+    create_tables,
+)
 from reconcile_pipeline.warehouse.connect import open_for_writing
 from reconcile_pipeline.warehouse.publish import publish
 from reconcile_pipeline.warehouse.sql_files import sql_file
@@ -141,6 +149,8 @@ def intake_step(connection: Connection, site: Site, period: str, *, now: datetim
         in_force = mappings_in_force(site.ledger)
         entries = from_file(rows, seen, in_force, name=path.name, at=now)
         recorded += record_mappings(site.ledger, entries)
+        rules = rules_from_file(rows, rules_in_force(site.ledger), name=path.name, at=now)
+        recorded += record_rules(site.ledger, rules)
     entries = from_exact_names(seen, mappings_in_force(site.ledger), at=now)
     return recorded + record_mappings(site.ledger, entries)
 
@@ -151,12 +161,56 @@ def map_step(connection: Connection, site: Site, period: str) -> None:
     A closed month keeps the mappings it was closed with.
     """
     until = _evidence_ends(site, period)
+    pulls = _pulls_of_month(connection, site, period)
+    build_usage_by_pull(connection, landing=site.state.landing, period=period, pulls=pulls)
     build_map(
         connection,
         period=period,
         mappings=as_rows(mappings_in_force(site.ledger, until=until)),
+        rules=_rules(site, until),
         moved=ids_in(site.ledger, psa_of(site, period)),
     )
+
+
+def _rules(site: Site, until: datetime) -> list[dict[str, Any]]:
+    """The count rules in force, as the warehouse takes them."""
+    return [
+        {"system": system, "service_id": service_id, **CountRule.parse(entry.rule).columns}
+        for (system, service_id), entry in rules_in_force(site.ledger, until=until).items()
+    ]
+
+
+def _systems_with_maxima(site: Site, until: datetime) -> frozenset[str]:
+    """Systems of which some service is invoiced by the month's highest count."""
+    return frozenset(
+        system
+        for (system, _), entry in rules_in_force(site.ledger, until=until).items()
+        if CountRule.parse(entry.rule).count == "monthly_maximum"
+    )
+
+
+def _pulls_of_month(connection: Connection, site: Site, period: str) -> list[Manifest]:
+    """The usable pulls taken inside the month, up to its evidence, where the highest counts."""
+    systems = _systems_with_maxima(site, _evidence_ends(site, period))
+    if not systems:
+        return []
+    evidence = connection.execute(
+        "select system, pull_id from core.pulls where period = $period and is_evidence",
+        {"period": period},
+    ).fetchall()
+    attempts = read_manifests(site.state.landing, period)
+    latest = {
+        item.system: item.started_at for item in attempts if (item.system, item.pull_id) in evidence
+    }
+    accepted = accepted_pull_ids(site.ledger)
+    return [
+        item
+        for item in attempts
+        if item.system in systems & latest.keys()
+        and not item.is_grace
+        and (item.state is PullState.COMPLETE or item.pull_id in accepted)
+        and item.started_at <= latest[item.system]
+    ]
 
 
 def grace_ends(site: Site, period: str) -> datetime:

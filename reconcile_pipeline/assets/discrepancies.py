@@ -15,7 +15,16 @@ from reconcile_pipeline.warehouse.build import build_recon_table
 
 MAPS = ["map.accounts", "map.services", "map.service_groups"]
 DEPS = {
+    "recon.counts": [
+        "core.pulls",
+        "core.agreement_lines",
+        "core.usage",
+        "core.entities",
+        "map.usage_by_pull",
+        *MAPS,
+    ],
     "recon.cards": [
+        "recon.counts",
         "core.pulls",
         "core.companies",
         "core.agreement_lines",

@@ -10,7 +10,14 @@ from reconcile_pipeline.resources.installation import Installation
 from reconcile_pipeline.resources.warehouse import Warehouse
 from reconcile_pipeline.warehouse.recon_tables import MAP_TABLES
 
-DEPS = ["core.accounts", "core.companies", "core.products", "core.pulls", "core.services"]
+DEPS = [
+    "core.accounts",
+    "core.companies",
+    "core.products",
+    "core.pulls",
+    "core.services",
+    "core.usage",
+]
 ADVICE = (
     "Only identical names of live companies and products are mapped by themselves, and only the"
     " first time they are seen. Everything else waits for a person, or for mappings.csv."

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconcile_pipeline.ledger.count_rules import RuleEntry
 from reconcile_pipeline.ledger.mappings import Mapping
 from reconcile_pipeline.matching.exact import Match, Named, exact_matches
 from reconcile_pipeline.matching.mapping_file import MappingRow
@@ -66,6 +67,26 @@ def from_file(
             raise _unknown_target(row, name)
         entries.append(entry)
     return entries
+
+
+def rules_from_file(
+    rows: Sequence[MappingRow],
+    in_force: Lookup[tuple[str, str], RuleEntry],
+    *,
+    name: str,
+    at: datetime,
+) -> list[RuleEntry]:
+    """Entries for the rules in the file that are new; a file without the column says nothing."""
+    said = {
+        (row.system, row.item_id): row.rule
+        for row in rows
+        if row.kind == "service" and row.state == "mapped" and row.rule is not None
+    }
+    return [
+        RuleEntry(system, service_id, rule, name, at)
+        for (system, service_id), rule in said.items()
+        if rule != (known.rule if (known := in_force.get((system, service_id))) else "")
+    ]
 
 
 def from_exact_names(seen: Seen, in_force: Sequence[Mapping], *, at: datetime) -> list[Mapping]:

@@ -18,6 +18,7 @@ from reconcile_pipeline.ledger.tables import (
     SCHEMA_VERSION,
     accepted_pulls,
     append_only_triggers,
+    count_rules,
     decisions,
     mappings,
     metadata,
@@ -27,6 +28,7 @@ from reconcile_pipeline.ledger.tables import (
 )
 
 Make = Callable[[sa.Connection], None]
+_SECOND = 2
 _FROM_FIRST = "moved from schema 1"
 
 
@@ -37,7 +39,10 @@ def migrate(connection: sa.Connection, version: int, make: Make, path: Path | No
     if version == 1:
         _from_first(connection, make)
     else:
-        _from_second(connection)
+        # Schema 2 did not know that a PSA can be moved away from, schema 3 no count rules.
+        _add(
+            connection, [psa_moves, moved_ids, count_rules] if version == _SECOND else [count_rules]
+        )
 
 
 def _keep_copy(path: Path, version: int) -> None:
@@ -74,9 +79,8 @@ def _from_first(connection: sa.Connection, make: Make) -> None:
         append(connection, accepted_pulls, row, _stamp(row["accepted_by"], row["accepted_at"]))
 
 
-def _from_second(connection: sa.Connection) -> None:
-    """Schema 2 did not know that a PSA can be moved away from."""
-    new = [psa_moves, moved_ids]
+def _add(connection: sa.Connection, new: list[sa.Table]) -> None:
+    """Add kinds of entries that the older schema did not have; nothing that is there changes."""
     metadata.create_all(connection, tables=new)
     names = [table.name for table in new]
     for statement in append_only_triggers(connection.dialect.name, names):

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = sa.MetaData()
 versions = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, nullable=False))
@@ -47,6 +47,11 @@ mappings = _entries(
     *(_text(name, null=True) for name in ("target_id", "target_name")),
     *(_text(name) for name in ("leg", "multiplier", "state", "method")),
     *(_text(name) for name in ("decided_by", "decided_at")),
+    _text("reason", null=True),
+)
+count_rules = _entries(
+    "count_rules",
+    *(_text(name) for name in ("system", "service_id", "rule", "decided_by", "decided_at")),
     _text("reason", null=True),
 )
 decisions = _entries(
@@ -140,6 +145,7 @@ KINDS: dict[str, sa.Table] = {
         closings,
         psa_moves,
         moved_ids,
+        count_rules,
     )
 }
 """Every kind of entry by the name of its table; the chain stores that name."""

@@ -10,9 +10,21 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from reconcile_pipeline.matching.count_rules import CountRule, CountRuleError
 from reconcile_pipeline.model import Category, PipelineError
 
-COLUMNS = ("kind", "system", "id", "name", "target_id", "leg", "multiplier", "state", "reason")
+COLUMNS = (
+    "kind",
+    "system",
+    "id",
+    "name",
+    "target_id",
+    "leg",
+    "multiplier",
+    "state",
+    "reason",
+    "rule",
+)
 NEEDED = ("kind", "system", "id", "target_id", "state")
 LEGS = ("usage", "purchased", "invoiced")
 MOST_DECIMALS = 4
@@ -34,6 +46,8 @@ class MappingRow:
     multiplier: Decimal
     state: str
     reason: str | None
+    rule: str | None
+    """The count rule as text; None where the file has no such column and so says nothing."""
 
 
 def read_mapping_file(text: str, *, name: str, systems: Collection[str]) -> list[MappingRow]:
@@ -56,13 +70,27 @@ def _rows(reader: "csv.DictReader[str]", name: str, systems: Collection[str]) ->
         )
     rows: list[MappingRow] = []
     seen: dict[tuple[str, str, str], dict[str | None, int]] = {}
+    rules: dict[tuple[str, str], MappingRow] = {}
     for values in reader:
         if not any(isinstance(value, str) and value.strip() for value in values.values()):
             continue
         row = _check(values, reader.line_num, name, systems)
         _refuse_contradiction(row, seen.setdefault((row.kind, row.system, row.item_id), {}), name)
+        _refuse_other_rule(row, rules, name)
         rows.append(row)
     return rows
+
+
+def _refuse_other_rule(
+    row: MappingRow, rules: dict[tuple[str, str], MappingRow], name: str
+) -> None:
+    """A rule belongs to the service: the lines of its several products say the same."""
+    if row.kind != "service" or row.state != "mapped":
+        return
+    other = rules.setdefault((row.system, row.item_id), row)
+    if other.rule != row.rule:
+        what = f"service {row.item_id} has another rule in line {other.line}"
+        raise _wrong(name, row.line, what, "Write the same rule in all lines of a service.")
 
 
 def _refuse_contradiction(row: MappingRow, others: dict[str | None, int], name: str) -> None:
@@ -114,7 +142,19 @@ def _check(
         multiplier=_multiplier(cells.get("multiplier") or "1", name, line),
         state=state,
         reason=cells.get("reason") or None,
+        rule=_rule(cells, name, line),
     )
+
+
+def _rule(cells: dict[str, str], name: str, line: int) -> str | None:
+    if "rule" not in cells:
+        return None
+    if cells["rule"] and (cells["kind"], cells["state"]) != ("service", "mapped"):
+        raise _wrong(name, line, "only a mapped service has a rule", "Clear rule in that line.")
+    try:
+        return CountRule.parse(cells["rule"]).text or ""
+    except CountRuleError as error:
+        raise _wrong(name, line, error.what, error.next_step) from error
 
 
 def _multiplier(cell: str, name: str, line: int) -> Decimal:

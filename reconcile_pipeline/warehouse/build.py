@@ -23,6 +23,7 @@ from reconcile_pipeline.warehouse.core_tables import CORE_TABLES
 from reconcile_pipeline.warehouse.sql_files import fill_table, run_core
 
 RECON_ORDER = (
+    "recon.counts",
     "recon.cards",
     "recon.card_lines",
     "recon.discrepancies",
@@ -46,6 +47,20 @@ MAPPING_COLUMNS = pa.schema(
         ("decided_by", pa.string()),
         ("decided_at", pa.timestamp("us")),
         ("reason", pa.string()),
+    ]
+)
+RULE_COLUMNS = pa.schema(
+    [
+        ("system", pa.string()),
+        ("service_id", pa.string()),
+        ("count_from", pa.string()),
+        ("exclude_names", pa.string()),
+        ("exclude_classes", pa.string()),
+        ("free_units", pa.decimal128(18, 4)),
+        ("blocks_of", pa.decimal128(18, 4)),
+        ("rounding", pa.string()),
+        ("minimum_units", pa.decimal128(18, 4)),
+        ("rule", pa.string()),
     ]
 )
 
@@ -106,11 +121,47 @@ def build_core(
                 _load_pull(connection, landing, item.pull)
 
 
+def build_usage_by_pull(
+    connection: Connection, *, landing: Path, period: str, pulls: Sequence[Manifest]
+) -> None:
+    """Keep what each account used at each of these pulls; a pull is read once, whenever it was."""
+    with _transaction(connection):
+        table = TABLES["map.usage_by_pull"]
+        wanted = [pull.pull_id for pull in pulls]
+        connection.execute(
+            "delete from map.usage_by_pull where period = $period"
+            " and not list_contains($wanted, pull_id)",
+            {"period": period, "wanted": wanted},
+        )
+        known = _ids(connection, "select distinct pull_id from map.usage_by_pull")
+        loaded = _ids(connection, "select pull_id from core.pulls where is_evidence")
+        for pull in pulls:
+            if pull.pull_id in known:
+                continue
+            if pull.pull_id not in loaded:
+                _load_pull(connection, landing, pull)
+            fill_table(connection, table, {"period": period, "pull_id": pull.pull_id})
+            if pull.pull_id not in loaded:
+                _forget_pull(connection, pull.pull_id)
+
+
+def _forget_pull(connection: Connection, pull_id: str) -> None:
+    for table in CORE_TABLES:
+        if table.name != "pulls":
+            query = f"delete from {table.qualified} where pull_id = $pull_id"  # noqa: S608 - closed list
+            connection.execute(query, {"pull_id": pull_id})
+
+
+def _ids(connection: Connection, query: str) -> set[str]:
+    return {row[0] for row in connection.execute(query).fetchall()}
+
+
 def build_map(
     connection: Connection,
     *,
     period: str,
     mappings: Sequence[Mapping[str, Any]],
+    rules: Sequence[Mapping[str, Any]] = (),
     moved: Mapping[tuple[str, str, str], str] | None = None,
 ) -> None:
     """Replace the period's mapping tables by the ledger's mappings, seen from this period.
@@ -121,6 +172,7 @@ def build_map(
         _delete_period(connection, "map.moved_ids", period)
         _insert(connection, "map.moved_ids", _moved_rows(period, moved or {}))
         _load_temporary(connection, "ledger_mappings", mappings, MAPPING_COLUMNS)
+        _load_temporary(connection, "ledger_count_rules", rules, RULE_COLUMNS)
         for name in ("map.accounts", "map.services"):
             _replace_period(connection, name, period)
         _delete_period(connection, "map.service_groups", period)

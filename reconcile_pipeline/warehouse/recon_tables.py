@@ -23,10 +23,27 @@ STATE = text("state", "mapped, excluded or unmapped.", allowed=STATES)
 METHOD = text("method", "How the mapping came about.", null=True, allowed=METHODS)
 DECIDED_BY = text("decided_by", "The person or the rule that mapped it.", null=True)
 DECIDED_AT = instant("decided_at", "When it was mapped.", null=True)
+RULE = text("rule", "The count rule as people wrote it; null without one.", null=True)
+LEGS = ("usage", "purchased", "invoiced")
 MAP_REASON = text("reason", "Why, in the words of whoever decided.", null=True)
 DRIFT = text("drift", "A rename on either side since the mapping was made.", null=True)
 
 MAP_TABLES = (
+    Table(
+        "map",
+        "usage_by_pull",
+        "What accounts used at each usable pull of a month, where its highest count is invoiced.",
+        ("pull_id", "account_id", "service_id"),
+        (
+            PERIOD,
+            SYSTEM,
+            text("account_id", "The vendor account."),
+            text("service_id", "The vendor service."),
+            decimal("qty", "Units used at that pull."),
+            instant("as_of", "The instant of the count."),
+            PULL,
+        ),
+    ),
     Table(
         "map",
         "accounts",
@@ -58,8 +75,16 @@ MAP_TABLES = (
             text("service_id", "The vendor service."),
             text("service_name", "Its name in this period."),
             text("product_id", "The PSA product; null unless mapped.", null=True),
-            text("leg", "Which count it feeds.", allowed=("usage", "purchased", "invoiced")),
+            text("leg", "Which count it feeds.", allowed=LEGS),
             decimal("multiplier", "PSA units per vendor unit."),
+            text("count_from", "Which count.", allowed=("latest", "monthly_maximum")),
+            text("exclude_names", "Pattern of device names that don't count.", null=True),
+            text("exclude_classes", "Pattern of device classes that don't count.", null=True),
+            decimal("free_units", "Units included without charge."),
+            decimal("blocks_of", "Units in a block; null where it is not sold so.", null=True),
+            text("rounding", "up, down or nearest whole unit.", null=True),
+            decimal("minimum_units", "Invoiced at least."),
+            RULE,
             boolean("is_countable", "The vendor counts it; false for a no-term twin."),
             STATE,
             METHOD,
@@ -101,6 +126,28 @@ MAP_TABLES = (
 RECON_TABLES = (
     Table(
         "recon",
+        "counts",
+        "How each vendor count came about: one row per company, service group, service and leg.",
+        ("period", "company_id", "service_group_id", "system", "service_id", "leg"),
+        (
+            PERIOD,
+            text("company_id", "The PSA company."),
+            text("service_group_id", "The service group."),
+            SYSTEM,
+            text("service_id", "The vendor service."),
+            text("service_name", "Its name."),
+            text("leg", "Which count it is.", allowed=LEGS),
+            decimal("qty_latest", "Units at the latest complete pull, over all accounts."),
+            decimal("qty_highest", "The highest of the month's pulls, if that counts.", null=True),
+            instant("highest_at", "When that was.", null=True),
+            decimal("qty_excluded", "Devices or seats that the rule leaves out."),
+            decimal("qty_counted", "Units to invoice, after every part of the rule."),
+            text("equation", "How, step by step; each step ends in = and its result."),
+            RULE,
+        ),
+    ),
+    Table(
+        "recon",
         "cards",
         "One row per company and service group: what is invoiced beside what is used.",
         ("card_id",),
@@ -118,6 +165,9 @@ RECON_TABLES = (
             decimal("qty_included", "Of these, units included without charge.", null=True),
             decimal("qty_vendor", "Units the vendors count; null when unknown.", null=True),
             decimal("qty_delta", "qty_vendor - qty_psa; null when either is unknown.", null=True),
+            decimal("qty_purchased", "Units bought at the vendor, where it tells.", null=True),
+            decimal("qty_vendor_invoiced", "Units the vendor invoices, if it tells.", null=True),
+            text("equation", "How qty_vendor came about, unless it is one plain count.", null=True),
             decimal("unit_price", "Sales price per unit; null when unknown.", null=True),
             CURRENCY,
             decimal("amount_delta", "qty_delta × unit_price per billing cycle.", null=True),
@@ -153,7 +203,7 @@ RECON_TABLES = (
             text("name", "The line's text or the service's name.", null=True),
             decimal("qty", "Units in the record."),
             decimal("multiplier", "PSA units per vendor unit; 1 on PSA lines."),
-            decimal("qty_counted", "Units counted on the card: qty × multiplier."),
+            decimal("qty_counted", "qty × multiplier; the count rule is in recon.counts."),
             decimal("qty_included", "PSA: units included without charge.", null=True),
             decimal("unit_price", "PSA: sales price per unit.", null=True),
             decimal("unit_cost", "Cost per unit.", null=True),

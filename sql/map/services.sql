@@ -1,6 +1,7 @@
 -- Grain: one row per link vendor service -> PSA product, plus one per service without any link.
--- Key: period, system, service_id, product_id. Inputs: core.services, core.products, ledger_mappings.
--- Parameter: $period. Links are many-to-many; a connected set of them is a service group.
+-- Key: period, system, service_id, product_id. Inputs: core.services, core.products, ledger_mappings,
+-- ledger_count_rules. Parameter: $period. Links are many-to-many; a connected set of them is a service
+-- group. A count rule belongs to the service, whatever it is linked to.
 
 with evidence as (
     select pulls.pull_id
@@ -79,6 +80,14 @@ select
     case when joined.state = 'mapped' then joined.product_id end as product_id,
     joined.leg,
     joined.multiplier,
+    coalesce(rules.count_from, 'latest') as count_from,
+    rules.exclude_names,
+    rules.exclude_classes,
+    coalesce(rules.free_units, 0) as free_units,
+    rules.blocks_of,
+    rules.rounding,
+    coalesce(rules.minimum_units, 0) as minimum_units,
+    rules.rule,
     joined.is_countable,
     joined.state,
     joined.method,
@@ -94,3 +103,5 @@ select
             then concat('The PSA renamed the product; mapped as “', joined.mapped_product_name, '”.')
     end as drift
 from joined
+left join ledger_count_rules as rules
+    on joined.system = rules.system and joined.service_id = rules.service_id

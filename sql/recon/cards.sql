@@ -1,7 +1,8 @@
 -- Grain: one card per PSA company and service group. Key: card_id.
--- Inputs: core.*, map.*; recon.cards of earlier periods. Parameter: $period.
+-- Inputs: core.*, map.*, recon.counts; recon.cards of earlier periods. Parameter: $period.
 -- qty_vendor is null unless a complete pull lists a mapped account at a vendor that feeds the group:
--- unknown is never zero. qty_delta = qty_vendor - qty_psa, defined here and nowhere else.
+-- unknown is never zero. Only the usage leg is compared; what was purchased or invoiced by the vendor
+-- stands beside it. qty_delta = qty_vendor - qty_psa, defined here and nowhere else.
 
 with pulls as (
     select
@@ -125,7 +126,8 @@ feeds as (
         services.service_id,
         product_groups.service_group_id,
         max(product_groups.service_name) as service_name,
-        max(services.multiplier) as multiplier
+        max(services.multiplier) as multiplier,
+        max(services.rule) as rule
     from map.services as services
     inner join product_groups on services.product_id = product_groups.product_id
     where
@@ -164,18 +166,62 @@ account_systems as (
     group by accounts.company_id, accounts.system
 ),
 
+counts as (
+    select
+        counts.company_id,
+        counts.service_group_id,
+        counts.leg,
+        counts.qty_latest,
+        counts.qty_highest,
+        counts.qty_counted,
+        counts.equation <> regexp_replace(cast(counts.qty_counted as varchar), '\.?0+$', '') as has_steps,
+        counts.equation,
+        counts.service_name,
+        counts.system,
+        counts.service_id,
+        regexp_replace(cast(counts.qty_counted as varchar), '\.?0+$', '') as counted_text
+    from recon.counts as counts
+    where counts.period = $period
+),
+
 used as (
     select
-        accounts.company_id,
-        feeds.service_group_id,
-        sum(cast(usage.qty * feeds.multiplier as decimal(18, 4))) as qty_vendor,
-        sum(case when usage.qty <> 0 then 1 else 0 end) as records
-    from core.usage as usage
-    inner join pulls on usage.pull_id = pulls.pull_id
-    inner join accounts
-        on usage.system = accounts.system and usage.account_id = accounts.account_id and accounts.is_listed
-    inner join feeds on usage.system = feeds.system and usage.service_id = feeds.service_id
-    group by accounts.company_id, feeds.service_group_id
+        counts.company_id,
+        counts.service_group_id,
+        sum(counts.qty_counted) as qty_vendor,
+        sum(case when counts.qty_latest <> 0 or counts.qty_highest <> 0 then 1 else 0 end) as records,
+        case
+            when count(*) = 1 and max(case when counts.has_steps then 1 else 0 end) = 1
+                then max(counts.equation)
+            when count(*) > 1
+                then concat(
+                    array_to_string(
+                        list(
+                            concat(
+                                counts.counted_text, ' (', counts.service_name,
+                                case when counts.has_steps then concat(': ', counts.equation) else '' end, ')'
+                            )
+                            order by counts.system, counts.service_id
+                        ),
+                        ' + '
+                    ),
+                    ' = ', regexp_replace(cast(sum(counts.qty_counted) as varchar), '\.?0+$', '')
+                )
+        end as equation
+    from counts
+    where counts.leg = 'usage'
+    group by counts.company_id, counts.service_group_id
+),
+
+other_legs as (
+    select
+        counts.company_id,
+        counts.service_group_id,
+        sum(case when counts.leg = 'purchased' then counts.qty_counted end) as qty_purchased,
+        sum(case when counts.leg = 'invoiced' then counts.qty_counted end) as qty_vendor_invoiced
+    from counts
+    where counts.leg <> 'usage'
+    group by counts.company_id, counts.service_group_id
 ),
 
 -- Which accounts and services a count rests on: mapping one of them otherwise is another question.
@@ -193,7 +239,10 @@ feed_prints as (
     select
         feeds.service_group_id,
         array_to_string(
-            list_sort(list(concat(feeds.system, '/', feeds.service_id, '*', feeds.multiplier))), ','
+            list_sort(list(concat(
+                feeds.system, '/', feeds.service_id, '*', feeds.multiplier,
+                case when feeds.rule is not null then concat('#', feeds.rule) else '' end
+            ))), ','
         ) as print
     from feeds
     group by feeds.service_group_id
@@ -256,6 +305,11 @@ compared as (
             when vendor_side.listed > 0 and vendor_side.without_pull = 0 then coalesce(used.qty_vendor, 0)
         end as qty_vendor,
         case
+            when vendor_side.listed > 0 and vendor_side.without_pull = 0 then used.equation
+        end as equation,
+        other_legs.qty_purchased,
+        other_legs.qty_vendor_invoiced,
+        case
             when line_sums.company_id is not null then line_prices.unit_price
             else group_prices.unit_price
         end as unit_price,
@@ -285,6 +339,10 @@ compared as (
             and vendor_side.service_group_id = line_prices.service_group_id
     left join used
         on vendor_side.company_id = used.company_id and vendor_side.service_group_id = used.service_group_id
+    left join other_legs
+        on
+            vendor_side.company_id = other_legs.company_id
+            and vendor_side.service_group_id = other_legs.service_group_id
     left join group_prices on vendor_side.service_group_id = group_prices.service_group_id
     left join linked_groups on vendor_side.service_group_id = linked_groups.service_group_id
     left join account_prints
@@ -306,6 +364,9 @@ judged as (
         compared.qty_included,
         compared.qty_vendor,
         compared.qty_vendor - compared.qty_psa as qty_delta,
+        compared.equation,
+        compared.qty_purchased,
+        compared.qty_vendor_invoiced,
         compared.qty_vendor - coalesce(compared.qty_psa, 0) as qty_unbilled,
         compared.unit_price,
         compared.currency,
@@ -342,6 +403,9 @@ named as (
         judged.qty_included,
         judged.qty_vendor,
         judged.qty_delta,
+        judged.equation,
+        judged.qty_purchased,
+        judged.qty_vendor_invoiced,
         judged.unit_price,
         judged.currency,
         cast(judged.qty_unbilled * judged.unit_price as decimal(18, 4)) as amount_delta,
@@ -350,13 +414,26 @@ named as (
         judged.is_grace,
         judged.units_from,
         judged.invoiced_on,
-        case judged.units_from
+        concat(case judged.units_from
             when 'last_invoice'
                 then concat(' Invoiced units are those of the last invoice, ', judged.invoiced_on, '.')
             when 'assumed_call'
                 then ' Invoiced units come from a call that the PSA does not publish.'
             else ''
-        end as source_text,
+        end, case
+            when judged.qty_purchased is not null
+                then concat(
+                    ' Purchased ', regexp_replace(cast(judged.qty_purchased as varchar), '\.?0+$', ''), '.'
+                )
+            else ''
+        end, case
+            when judged.qty_vendor_invoiced is not null
+                then concat(
+                    ' The vendor invoices ',
+                    regexp_replace(cast(judged.qty_vendor_invoiced as varchar), '\.?0+$', ''), '.'
+                )
+            else ''
+        end) as source_text,
         judged.feeding,
         judged.is_gone,
         md5(concat($period, '|', judged.company_id, '|', judged.service_group_id)) as long_id,
@@ -423,6 +500,9 @@ select
     named.qty_included,
     named.qty_vendor,
     named.qty_delta,
+    named.qty_purchased,
+    named.qty_vendor_invoiced,
+    named.equation,
     named.unit_price,
     named.currency,
     named.amount_delta,

@@ -32,6 +32,7 @@ from reconcile_pipeline.ledger.changes import (
     take_lease,
 )
 from reconcile_pipeline.ledger.closings import close_period
+from reconcile_pipeline.ledger.count_rules import RuleEntry, record_rules
 from reconcile_pipeline.ledger.decisions import Basis, Decided, record_decisions, withdraw_decision
 from reconcile_pipeline.ledger.mappings import Mapping, record_mappings
 from reconcile_pipeline.ledger.moves import MovedId, name_psa, record_move
@@ -343,6 +344,7 @@ def fill(
             pull_id="psa-9",
         )
         record_outcome(ledger, outcome, stamp("write-back"))
+        record_rules(ledger, [RuleEntry("pax8", "s", "free=5", "mappings.csv", NOON)])
         accept_pull(ledger, "pax8-1", reason="They left.", stamp=stamp())
         close_period(
             ledger,

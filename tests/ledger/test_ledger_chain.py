@@ -66,7 +66,8 @@ def test_the_chain_holds_after_every_kind_of_entry(
         heads.append(verdict.head)
         return number
 
-    for module in ("accepted", "changes", "closings", "decisions", "mappings", "moves"):
+    rooms = ("accepted", "changes", "closings", "count_rules", "decisions", "mappings", "moves")
+    for module in rooms:
         monkeypatch.setattr(f"reconcile_pipeline.ledger.{module}.append", append_and_verify)
     monkeypatch.setattr("reconcile_pipeline.ledger.store.append", append_and_verify)
     fill(ledger)

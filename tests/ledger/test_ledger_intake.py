@@ -37,6 +37,7 @@ def row(kind: str, target: str | None, **changes: Any) -> MappingRow:
         "multiplier": Decimal(1),
         "state": "mapped" if target else "excluded",
         "reason": None,
+        "rule": None,
     }
     return MappingRow(**(values | changes))
 

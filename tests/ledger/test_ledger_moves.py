@@ -175,7 +175,7 @@ def test_a_ledger_of_the_second_schema_learns_to_move(
     ledger = open_ledger(path)
     record_mappings(ledger, [mapping("a", "250", BEGAN)])
     with ledger.writing() as connection:
-        for name in ("psa_moves", "moved_ids"):
+        for name in ("psa_moves", "moved_ids", "count_rules"):
             connection.exec_driver_sql(f"drop table {name}")
         connection.execute(sa.update(versions).values(version=2))
     ledger = open_ledger(path)

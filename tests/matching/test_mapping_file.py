@@ -34,6 +34,7 @@ def test_lines_become_rows() -> None:
         multiplier=Decimal(1),
         state="mapped",
         reason=None,
+        rule=None,
     )
     assert (rows[1].item_name, rows[1].leg, rows[1].multiplier) == (
         "M365, E3",
@@ -132,3 +133,31 @@ def test_a_service_may_feed_many_products() -> None:
         "service", "account"
     )
     assert [row.target_id for row in read(text)] == ["4", "5", "4", "4"]
+
+
+RULED = "kind,system,id,target_id,state,rule\n"
+
+
+def test_a_rule_is_read_with_its_service() -> None:
+    """In its one form; an empty cell takes it back, a file without the column says nothing."""
+    rows = read(RULED + "service,pax8,s,1,mapped,minimum=3; free=5\nservice,pax8,t,1,mapped,\n")
+    assert [row.rule for row in rows] == ["free=5; minimum=3", ""]
+    assert read("kind,system,id,target_id,state\nservice,pax8,s,1,mapped\n")[0].rule is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("service,pax8,s,1,mapped,free=lots", "line 2: its rule has free=lots"),
+        ("account,pax8,a,1,mapped,free=5", "only a mapped service has a rule"),
+        ("service,pax8,s,,excluded,free=5", "only a mapped service has a rule"),
+        (
+            "service,pax8,s,1,mapped,free=5\nservice,pax8,s,2,mapped,free=6",
+            "line 3: service s has another rule in line 2",
+        ),
+    ],
+)
+def test_a_rule_in_the_wrong_place_is_refused(lines: str, told: str) -> None:
+    """With the line, and before anything of the file is taken."""
+    with pytest.raises(PipelineError, match=told):
+        read(RULED + lines + "\n")

@@ -1,13 +1,14 @@
 """Books: a warehouse in memory, filled row by row as a test tells the story."""
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 import pytest
 
+from reconcile_pipeline.matching.count_rules import CountRule
 from reconcile_pipeline.warehouse.build import (
     build_map,
     build_recon,
@@ -28,6 +29,7 @@ class Books:
         self._connection = connection
         self._waiting: dict[tuple[str, tuple[str, ...]], list[list[Any]]] = {}
         self.mappings: list[dict[str, Any]] = []
+        self.rules: list[dict[str, Any]] = []
         self.moved: dict[tuple[str, str, str], str] = {}
         self.psa = PSA
         self.pull_ids: dict[tuple[str, str], str] = {}
@@ -254,8 +256,37 @@ class Books:
             | changes
         )
 
+    def rule(self, service_id: str, text: str, system: str = "pax8") -> None:
+        """The count rule of a service, as people write it."""
+        columns = CountRule.parse(text).columns
+        self.rules.append({"system": system, "service_id": service_id, **columns})
+
+    def entity(self, account_id: str, service_id: str, name: str, kind: str) -> None:
+        self.insert(
+            "core.entities",
+            **self._of("pax8", PERIOD, None),
+            account_id=account_id,
+            service_id=service_id,
+            entity_id=name,
+            name=name,
+            kind=kind,
+        )
+
+    def used_at(self, on: date, account_id: str, service_id: str, qty: object) -> None:
+        """What an earlier pull of the month showed."""
+        self.insert(
+            "map.usage_by_pull",
+            period=PERIOD,
+            system="pax8",
+            account_id=account_id,
+            service_id=service_id,
+            qty=qty,
+            as_of=datetime.combine(on, time(2)),
+            pull_id=f"pax8-{on}",
+        )
+
     def build(self, period: str = PERIOD) -> None:
-        build_map(self.connection, period=period, mappings=self.mappings, moved=self.moved)
+        self._build_map(period)
         build_recon(self.connection, period=period)
 
     def rows(self, table: str, period: str = PERIOD) -> list[dict[str, Any]]:
@@ -267,12 +298,22 @@ class Books:
 
     def cards(self, period: str = PERIOD) -> dict[tuple[str, str], dict[str, Any]]:
         """Build no more than cards; return them by company and group without its `product:`."""
-        build_map(self.connection, period=period, mappings=self.mappings, moved=self.moved)
-        build_recon_table(self.connection, "recon.cards", period=period)
+        self._build_map(period)
+        for name in ("recon.counts", "recon.cards"):
+            build_recon_table(self.connection, name, period=period)
         return {
             (card["company_id"], card["service_group_id"].removeprefix("product:")): card
             for card in self.rows("recon.cards", period)
         }
+
+    def _build_map(self, period: str) -> None:
+        build_map(
+            self.connection,
+            period=period,
+            mappings=self.mappings,
+            rules=self.rules,
+            moved=self.moved,
+        )
 
     def card(self) -> dict[str, Any]:
         """Build no more than cards, and return the only one."""
@@ -289,6 +330,7 @@ class Books:
         for name in TABLES:
             self._connection.execute(f"delete from {name}")  # noqa: S608 - closed list
         self.mappings.clear()
+        self.rules.clear()
         self.pull_ids.clear()
 
 

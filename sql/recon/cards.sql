@@ -414,7 +414,10 @@ named as (
         judged.is_grace,
         judged.units_from,
         judged.invoiced_on,
-        concat(case judged.units_from
+        concat(case
+            when judged.equation is not null then concat(' Counted: ', judged.equation, '.')
+            else ''
+        end, case judged.units_from
             when 'last_invoice'
                 then concat(' Invoiced units are those of the last invoice, ', judged.invoiced_on, '.')
             when 'assumed_call'

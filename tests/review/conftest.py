@@ -42,7 +42,7 @@ from reconcile_pipeline.warehouse.catalogue import TABLES
 BOOKS = runpy.run_path(str(Path(__file__).parents[1] / "warehouse" / "conftest.py"))["Books"]
 PERIOD = "2026-11"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-BUILT = ("recon.cards", "recon.card_lines")
+BUILT = ("recon.counts", "recon.cards", "recon.card_lines")
 AT_ONCE, ON_DATE = SYSTEMS["connectwise"].write_back, SYSTEMS["autotask"].write_back
 Row = dict[str, Any]
 

@@ -5,6 +5,7 @@ No typing of fields here; SQL does that later from the same bytes.
 """
 
 import hashlib
+import json
 import os
 from datetime import datetime
 from pathlib import Path
@@ -91,6 +92,15 @@ def sha256_of(path: Path) -> str:
     """Hash a landed file, so that a damaged one is noticed before it is read as evidence."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_hash(folder: Path) -> str:
+    """The hash of the file that a landed pull was read from; "" if it was read from no file."""
+    path = folder / "file.parquet"
+    if not path.exists():
+        return ""
+    (body,) = pq.read_table(path).column("body").to_pylist()
+    return str(json.loads(body)[0]["sha256"])
 
 
 def sync_folder(folder: Path) -> None:

@@ -25,7 +25,7 @@ from reconcile_pipeline.landing.manifest import (
     pull_id_for,
     read_manifests,
 )
-from reconcile_pipeline.landing.pages import sync_folder
+from reconcile_pipeline.landing.pages import file_hash, sync_folder
 from reconcile_pipeline.landing.streams import Clock, StreamReader, write_document, write_rows
 from reconcile_pipeline.model import Category, PipelineError, PullState
 from reconcile_pipeline.systems.base import Account, Record, System
@@ -114,7 +114,7 @@ async def _attempt(pull: Pull, manifest: Manifest, folder: Path) -> Manifest:
     """Read every stream; return the manifest as complete, quarantined or failed."""
     if pull.system.read is not None:
         results = _read_documents(pull, folder)
-        return _judge(pull, replace(manifest, streams=tuple(results)))
+        return _judge(pull, replace(manifest, streams=tuple(results)), folder)
     if pull.system.client is None:
         raise TypeError(f"system kind {pull.system.kind} can neither call nor read")
     problem: PipelineError | None = None
@@ -135,7 +135,7 @@ async def _attempt(pull: Pull, manifest: Manifest, folder: Path) -> Manifest:
     )
     if problem is not None:
         return _failed(manifest, problem)
-    return _judge(pull, replace(manifest, streams=tuple(fetched)))
+    return _judge(pull, replace(manifest, streams=tuple(fetched)), folder)
 
 
 def _failed(manifest: Manifest, error: PipelineError) -> Manifest:
@@ -192,7 +192,7 @@ def _read_documents(pull: Pull, folder: Path) -> list[StreamResult]:
         ) from change
 
 
-def _judge(pull: Pull, manifest: Manifest) -> Manifest:
+def _judge(pull: Pull, manifest: Manifest, folder: Path) -> Manifest:
     """Compare with the last complete pull, of this period or of the one before."""
     unguarded = {
         stream.name
@@ -200,7 +200,17 @@ def _judge(pull: Pull, manifest: Manifest) -> Manifest:
         if not stream.is_guarded
     }
     guarded = [stream for stream in manifest.streams if stream.name not in unguarded]
-    shrunk = shrinkage(guarded, _last_complete(pull), pull.limits)
+    before = _last_complete(pull)
+    shrunk = shrinkage(guarded, before, pull.limits)
+    if not shrunk and (used_in := _used_before(pull, before, folder)):
+        return replace(
+            manifest,
+            state=PullState.QUARANTINED,
+            reason=f"{pull.system.title}: this very file was pulled for {used_in} already.",
+            next_step=f"Put the export for {pull.period} in its place; if nothing has changed,"
+            f' accept it with: reconcile accept {manifest.pull_id} --reason "…".',
+            category=Category.INPUT,
+        )
     if not shrunk:
         return replace(manifest, state=PullState.COMPLETE)
     return replace(
@@ -211,6 +221,14 @@ def _judge(pull: Pull, manifest: Manifest) -> Manifest:
         f' {manifest.pull_id} --reason "…"; otherwise find out what the API user can\'t see.',
         category=Category.INCOMPLETE,
     )
+
+
+def _used_before(pull: Pull, before: Manifest | None, folder: Path) -> str:
+    """Name the earlier month for which the very same file was pulled; "" if it is another."""
+    if pull.system.read is None or before is None or before.period == pull.period:
+        return ""
+    now, then = file_hash(folder), file_hash(pull.landing / before.relative_path)
+    return before.period if now and now == then else ""
 
 
 def _last_complete(pull: Pull) -> Manifest | None:

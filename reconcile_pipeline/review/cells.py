@@ -5,12 +5,9 @@ The columns, text that must not run as a formula, numbers exactly. No files, no 
 
 import re
 import unicodedata
-from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-Cell = str | Decimal | date
-"""A cell as read: text, or what a spreadsheet made of it."""
 Kind = Literal["id", "text", "quantity", "money", "decision", "target", "note"]
 
 COLUMNS: dict[str, Kind] = {

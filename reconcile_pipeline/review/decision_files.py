@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reconcile_pipeline.model import Category, Decision, PipelineError
 from reconcile_pipeline.reconciling.cards import Seen, Wanted
-from reconcile_pipeline.review.cells import Cell, decimal_of, plain_number, unguard
+from reconcile_pipeline.review.cells import decimal_of, plain_number, unguard
 from reconcile_pipeline.review.decision_export import export_cards
 from reconcile_pipeline.review.decision_tables import (
     Record,
@@ -23,6 +23,7 @@ from reconcile_pipeline.review.decision_tables import (
     refused,
 )
 from reconcile_pipeline.review.decision_workbooks import read_xlsx
+from reconcile_pipeline.workbooks import Cell
 
 __all__ = ["export_cards", "read_decisions"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconcile_pipeline.model import Category, PipelineError
-from reconcile_pipeline.review.cells import Cell
+from reconcile_pipeline.workbooks import Cell
 
 NEEDED = ("card_id", "card_version", "decision", "qty_target", "note")
 MOST_BYTES = 10 * 2**20

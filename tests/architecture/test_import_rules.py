@@ -19,17 +19,18 @@ WIRING = {
 
 ROOMS: dict[str, set[str]] = {
     "model": set(),
+    "workbooks": {"model"},
     "state": set(),
     "periods": {"model"},
     "http": {"model"},
     "matching": {"model"},
     "reconciling": {"model"},
     "simulators": {"model"},
-    "systems": {"http", "model"},
+    "systems": {"http", "model", "workbooks"},
     "landing": {"http", "model", "systems"},
     "ledger": {"matching", "model"},
     "warehouse": {"landing", "matching", "model", "reconciling"},
-    "review": {"ledger", "model", "periods", "reconciling", "systems", "warehouse"},
+    "review": {"ledger", "model", "periods", "reconciling", "systems", "warehouse", "workbooks"},
     "writeback": {"http", "ledger", "model", "reconciling", "systems"},
     "reality": {"model", "warehouse"},
 }

@@ -58,7 +58,7 @@ def test_a_good_file_becomes_typed_settings_with_defaults(tmp_path: Path) -> Non
     assert settings.psa.text("base_url") == "http://127.0.0.1:8101"
     assert settings.psa.items("agreement_types") == ("Managed Services", "7")
     csv = settings.system("backup_csv")
-    assert (csv.kind, csv.role, csv.title) == ("csv", Role.VENDOR, "CSV file")
+    assert (csv.kind, csv.role, csv.title) == ("csv", Role.VENDOR, "CSV or Excel file")
     assert csv.path("path") == tmp_path / "imports" / "backup.csv"
     assert csv.flag("partial") is False
     assert csv.number("max_megabytes") == 5

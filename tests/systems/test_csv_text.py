@@ -3,7 +3,8 @@
 import pytest
 
 from reconcile_pipeline.model import Category, PipelineError
-from reconcile_pipeline.systems.vendors.csv_text import ALIASES, Sheet, open_sheet
+from reconcile_pipeline.systems.vendors.csv_header import ALIASES, Sheet
+from reconcile_pipeline.systems.vendors.csv_text import open_sheet
 
 PLAIN = "account_name,service_name,quantity\nAcme Inc,EDR,42\n"
 

@@ -1,7 +1,8 @@
-"""CSV files: counts that a vendor, or a person, exports instead of offering an API.
+"""CSV and Excel files: counts that a vendor, or a person, exports instead of offering an API.
 
-Turns the one file that is meant into documents to land. Which file that is, is in `csv_paths`; how
-its text becomes lines in `csv_text`; what a row must be, and what happens to others, in `csv_rows`.
+Turns the one file that is meant into documents to land; the settings are its import profile. Which
+file that is, is in `csv_paths`; how it becomes lines in `csv_text` and `csv_workbooks`; what a row
+must be, and what happens to others, in `csv_rows`.
 """
 
 import hashlib
@@ -9,13 +10,16 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from reconcile_pipeline import workbooks
 from reconcile_pipeline.http import SinglePage
 from reconcile_pipeline.model import Role
 from reconcile_pipeline.systems.base import Account, Document, Field, Record, Stream, System
 from reconcile_pipeline.systems.reading import bare_list, choice, unfit
+from reconcile_pipeline.systems.vendors.csv_header import ALIASES, Sheet
 from reconcile_pipeline.systems.vendors.csv_paths import find_file, read_bytes
-from reconcile_pipeline.systems.vendors.csv_rows import Report, Rules, read_rows
-from reconcile_pipeline.systems.vendors.csv_text import ALIASES, Sheet, open_sheet
+from reconcile_pipeline.systems.vendors.csv_rows import DAYS, Report, Rules, read_rows
+from reconcile_pipeline.systems.vendors.csv_text import open_sheet
+from reconcile_pipeline.systems.vendors.csv_workbooks import ZIP, open_workbook
 
 FIELDS = (
     Field(
@@ -38,6 +42,25 @@ FIELDS = (
         kind="list",
         default=(),
         example='["quantity = Billable GB"]',
+    ),
+    Field(
+        "dates",
+        "How days are written in the file: iso (2026-11-30), dmy (30.11.2026) or mdy (11/30/2026).",
+        default="iso",
+        example="iso",
+    ),
+    Field(
+        "sheet",
+        "Sheet of an Excel workbook; left out, it must have only one that is visible.",
+        default="",
+        example="Usage",
+    ),
+    Field(
+        "counted_statuses",
+        "Words in the column status whose rows count; left out, every row counts.",
+        kind="list",
+        default=(),
+        example='["active"]',
     ),
     Field(
         "aggregate",
@@ -115,11 +138,9 @@ def read(account: Account, on: date) -> list[Document]:
     """
     if not isinstance(account, FileAccount):
         raise TypeError("a CSV file needs an account that knows its folder")
-    rules = _rules(account, on)
+    _rules(account, on)  # What the settings say wrongly is said before any file is looked for.
     path = find_file(account.folder, account.text("path"), f"{on:%Y-%m}")
-    content = read_bytes(path, account.number("max_megabytes"))
-    sheet = open_sheet(content, path.name, rules.columns)
-    report = read_rows(sheet, rules)
+    content, sheet, report = read_file(account, path, on)
     documents = [Document("rows", path.name, report.rows)]
     if report.rejected:
         documents.append(Document("rejected", path.name, report.rejected))
@@ -128,6 +149,24 @@ def read(account: Account, on: date) -> list[Document]:
     summary = _summary(path, content, sheet, report)
     documents.append(Document("file", path.name, [summary]))
     return documents
+
+
+def read_file(account: Account, path: Path, on: date) -> tuple[bytes, Sheet, Report]:
+    """Read any file by the account's profile, as a pull would; raises as `read` does."""
+    rules = _rules(account, on)
+    content = read_bytes(path, account.number("max_megabytes"))
+    if content.startswith(ZIP):
+        sheet = open_workbook(
+            content,
+            path.name,
+            rules.columns,
+            sheet=account.text("sheet"),
+            decimal=rules.decimal,
+        )
+    else:
+        workbooks.refuse_locked(content, path.name)
+        sheet = open_sheet(content, path.name, rules.columns)
+    return content, sheet, read_rows(sheet, rules)
 
 
 def _rules(account: Account, on: date) -> Rules:
@@ -147,6 +186,8 @@ def _rules(account: Account, on: date) -> Rules:
         on=on,
         decimal=choice(account, "decimal", (".", ",")),
         columns=columns,
+        dates=choice(account, "dates", tuple(DAYS)),
+        counted_statuses=frozenset(word.casefold() for word in account.items("counted_statuses")),
         is_aggregating=account.flag("aggregate"),
         is_partial=account.flag("partial"),
         allows_negative=account.flag("allow_negative"),
@@ -172,7 +213,7 @@ def _summary(path: Path, content: bytes, sheet: Sheet, report: Report) -> Record
 
 CSV_FILE = System(
     kind="csv",
-    title="CSV file",
+    title="CSV or Excel file",
     role=Role.VENDOR,
     fields=FIELDS,
     streams=streams,

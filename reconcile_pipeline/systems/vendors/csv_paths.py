@@ -4,11 +4,12 @@ Exactly one file, inside the folder it was said to be in, of a size that can be 
 What is in it is not looked at here.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from reconcile_pipeline.model import PipelineError
-from reconcile_pipeline.systems.vendors.csv_text import refuse
+from reconcile_pipeline.systems.vendors.csv_header import refuse
 
 _GLOB = "*?["
 _LISTED_FILES = 5
@@ -76,7 +77,9 @@ def read_bytes(path: Path, max_megabytes: float) -> bytes:
     most = int(max_megabytes * _BYTES_PER_MEGABYTE)
     try:
         with path.open("rb") as file:
+            before = os.fstat(file.fileno())
             content = file.read(most + 1)
+            after = path.stat()
     except OSError as error:
         raise refuse(
             f"The file {path} can't be read: {error.strerror}.", "Correct its owner and mode."
@@ -86,4 +89,7 @@ def read_bytes(path: Path, max_megabytes: float) -> bytes:
             f"The file {path.name} is larger than {max_megabytes:g} MB.",
             "Export less, or raise 'max_megabytes'.",
         )
+    kept = ("st_ino", "st_size", "st_mtime_ns")
+    if any(getattr(before, name) != getattr(after, name) for name in kept):
+        raise refuse(f"The file {path.name} was replaced while it was being read.", "Pull again.")
     return content

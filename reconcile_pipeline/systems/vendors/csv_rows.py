@@ -13,13 +13,20 @@ from decimal import Decimal
 
 from reconcile_pipeline.model import PipelineError
 from reconcile_pipeline.systems.base import Record
+from reconcile_pipeline.systems.vendors.csv_header import Line, Sheet, refuse
 from reconcile_pipeline.systems.vendors.csv_numbers import decimal_of, plain_text
-from reconcile_pipeline.systems.vendors.csv_text import Line, Sheet, refuse
 
 _LISTED_ROWS = 5
 _SHOWN_LENGTH = 30
 _MISSING = ("", "-")
 _MANGLED = re.compile(r"[0-9]+(?:[.,][0-9]+E[+-]?|E[+-])[0-9]+", re.IGNORECASE)
+DAYS = {
+    "iso": re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})"),
+    "dmy": re.compile(r"(?P<day>\d{1,2})[./-](?P<month>\d{1,2})[./-](?P<year>\d{4})"),
+    "mdy": re.compile(r"(?P<month>\d{1,2})[./-](?P<day>\d{1,2})[./-](?P<year>\d{4})"),
+}
+"""How days are written; the first is understood everywhere."""
+_MONTH = re.compile(r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})|(?P<m>\d{1,2})[-/.](?P<y>\d{4})")
 _TOTAL = re.compile(r"(?:grand |sub)?totals? ?:?|sum ?:?", re.IGNORECASE)
 
 
@@ -30,6 +37,9 @@ class Rules:
     on: date
     decimal: str = "."
     columns: dict[str, str] = field(default_factory=dict)
+    dates: str = "iso"
+    counted_statuses: frozenset[str] = frozenset()
+    """In lower case; empty means that every row counts."""
     is_aggregating: bool = False
     is_partial: bool = False
     allows_negative: bool = False
@@ -47,7 +57,7 @@ class Report:
     rejected: list[Record]
     """`{row_no, reason}`."""
     ignored: list[Record]
-    """`{row_no, reason}` of blank rows and of totals at the end."""
+    """`{row_no, reason}` of blank rows, totals at the end, and rows whose status does not count."""
     rows_read: int
     rows_accepted: int
 
@@ -68,7 +78,11 @@ def read_rows(sheet: Sheet, rules: Rules) -> Report:
     rejected: list[Record] = []
     for line in body:
         try:
-            records.append(_record(line, sheet, rules))
+            record = _record(line, sheet, rules)
+            if _is_counted(record, rules):
+                records.append(record)
+            else:
+                ignored.append({"row_no": line.row_no, "reason": f"status {record['status']!r}"})
         except _BadRow as bad:
             rejected.append({"row_no": line.row_no, "reason": str(bad)})
     if rules.is_aggregating:
@@ -85,7 +99,15 @@ def read_rows(sheet: Sheet, rules: Rules) -> Report:
             " any more, set allow_empty = true.",
         )
     accepted = sum(int(row["row_count"]) for row in rows)
+    ignored.sort(key=lambda row: int(row["row_no"]))
     return Report(rows, rejected, ignored, len(sheet.lines), accepted)
+
+
+def _is_counted(record: Record, rules: Rules) -> bool:
+    """Whether the row's status is one that counts; a row without a status has none of them."""
+    return not rules.counted_statuses or (
+        (record["status"] or "").casefold() in rules.counted_statuses
+    )
 
 
 def _set_aside(sheet: Sheet) -> tuple[list[Line], list[Record]]:
@@ -97,7 +119,6 @@ def _set_aside(sheet: Sheet) -> tuple[list[Line], list[Record]]:
         reason = "blank row" if line.is_blank else "total at the end of the file"
         ignored.append({"row_no": line.row_no, "reason": reason})
     ignored += [{"row_no": line.row_no, "reason": "blank row"} for line in lines if line.is_blank]
-    ignored.sort(key=lambda row: int(row["row_no"]))
     return [line for line in lines if not line.is_blank], ignored
 
 
@@ -120,8 +141,8 @@ def _record(line: Line, sheet: Sheet, rules: Rules) -> Record:
     if quantity is None:
         raise _BadRow("quantity is missing")
     price, cost = (_number(line, sheet, name, rules) for name in ("unit_price", "unit_cost"))
-    start, end = (_day(line, sheet, name) for name in ("period_start", "period_end"))
-    _check_month(line, sheet, rules, (start, end))
+    start, end = (_day(line, sheet, name, rules) for name in ("period_start", "period_end"))
+    _check_month(line, sheet, rules, (_month(line, sheet, rules), start, end))
     return {
         "row_no": line.row_no,
         "account_id": account_id,
@@ -166,14 +187,33 @@ def _number(line: Line, sheet: Sheet, column: str, rules: Rules) -> Decimal | No
     return value
 
 
-def _day(line: Line, sheet: Sheet, column: str) -> date | None:
+def _day(line: Line, sheet: Sheet, column: str, rules: Rules) -> date | None:
     text = sheet.cell(line, column)
     if text in _MISSING:
         return None
+    # A cell that is a day in a workbook comes as ISO, whatever the profile says of text.
+    found = DAYS[rules.dates].fullmatch(text) or DAYS["iso"].fullmatch(text)
     try:
-        return date.fromisoformat(text)
+        if found is not None:
+            return date(int(found["year"]), int(found["month"]), int(found["day"]))
     except ValueError:
-        raise _BadRow(f"{column} {text[:_SHOWN_LENGTH]!r} is not a day YYYY-MM-DD") from None
+        found = None
+    example = rules.on.isoformat() if rules.dates == "iso" else f'as dates = "{rules.dates}" says'
+    raise _BadRow(f"{column} {text[:_SHOWN_LENGTH]!r} is not a day written like {example}")
+
+
+def _month(line: Line, sheet: Sheet, rules: Rules) -> date | None:
+    """The first day of the month that a row says it is for, as 2026-11 or 11/2026 or a day."""
+    text = sheet.cell(line, "period")
+    if text in _MISSING:
+        return None
+    found = _MONTH.fullmatch(text)
+    if found is None:
+        return _day(line, sheet, "period", rules)
+    try:
+        return date(int(found["year"] or found["y"]), int(found["month"] or found["m"]), 1)
+    except ValueError:
+        raise _BadRow(f"period {text[:_SHOWN_LENGTH]!r} is not a month YYYY-MM") from None
 
 
 def _check_month(line: Line, sheet: Sheet, rules: Rules, days: Iterable[date | None]) -> None:

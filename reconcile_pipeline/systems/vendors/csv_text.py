@@ -1,69 +1,23 @@
-"""From the bytes of a CSV file to numbered lines under a known header.
-
-Encoding, delimiter, header row, column names. What the cells mean is decided in `csv_rows`.
-"""
+"""From the bytes of a CSV file to numbered lines under a known header: encoding and delimiter."""
 
 import codecs
+import contextlib
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
-from reconcile_pipeline.model import Category, PipelineError
-
-ALIASES: dict[str, tuple[str, ...]] = {
-    "account_id": ("customer id", "tenant id", "company id"),
-    "account_name": ("customer", "company", "client", "account"),
-    "service_key": ("sku", "product code", "part number"),
-    "service_name": ("product", "service", "description"),
-    "quantity": ("qty", "count", "units", "licenses", "seats"),
-    "unit_price": (),
-    "unit_cost": (),
-    "period_start": (),
-    "period_end": (),
-    "status": (),
-    "notes": (),
-}
-"""Our columns, and other names for them that need no setting; case and spaces don't matter."""
+from reconcile_pipeline.model import PipelineError
+from reconcile_pipeline.systems.vendors.csv_header import (
+    Line,
+    Sheet,
+    Source,
+    find_header,
+    no_header,
+    refuse,
+    under_header,
+)
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
-_NEEDED = (("account_id", "account_name"), ("service_key", "service_name"), ("quantity",))
-_HEADER_WITHIN = 30
-"""Titles and notes above the header are skipped, but not a whole file."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One record of the file: the number of the line it starts on, and its trimmed cells."""
-
-    row_no: int
-    cells: tuple[str, ...]
-
-    @property
-    def is_blank(self) -> bool:
-        """Nothing but separators."""
-        return not any(self.cells)
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A file whose header is understood."""
-
-    name: str
-    encoding: str
-    delimiter: str
-    header_row: int
-    width: int
-    """Columns up to the last one that has a name."""
-    columns: Mapping[str, int]
-    """Position of each of our columns that the file has."""
-    lines: tuple[Line, ...]
-    """Everything below the header."""
-
-    def cell(self, line: Line, column: str) -> str:
-        """Return a trimmed cell; "" where the file has no such column or the line is short."""
-        position = self.columns.get(column)
-        return line.cells[position] if position is not None and position < len(line.cells) else ""
 
 
 def open_sheet(content: bytes, name: str, columns: Mapping[str, str]) -> Sheet:
@@ -82,29 +36,10 @@ def open_sheet(content: bytes, name: str, columns: Mapping[str, str]) -> Sheet:
         raise refuse(f"The file {name} is empty.", "Export it again; an empty file is not zero.")
     for delimiter, delimiter_name in DELIMITERS.items():
         header = _find_header(text, delimiter, name, columns)
-        if header is None:
-            continue
-        lines = tuple(line for line in _lines(text, delimiter, name) if line.row_no > header.row_no)
-        return Sheet(
-            name=name,
-            encoding=encoding,
-            delimiter=delimiter_name,
-            header_row=header.row_no,
-            width=max(place for place, cell in enumerate(header.cells) if cell) + 1,
-            columns=_match(header, name, columns) or {},
-            lines=lines,
-        )
-    raise refuse(
-        f"The file {name} has no header row with a customer, a service and a quantity.",
-        "It needs the columns account_id or account_name, service_key or service_name, and"
-        " quantity; 'columns' in reconcile.toml tells other names. Separators may be comma,"
-        " semicolon or tab.",
-    )
-
-
-def refuse(message: str, next_step: str) -> PipelineError:
-    """Build the error for a file that can't be used."""
-    return PipelineError(message, next_step=next_step, category=Category.INPUT)
+        if header is not None:
+            source = Source(name, encoding, delimiter_name)
+            return under_header(source, header, _lines(text, delimiter, name), columns)
+    raise no_header(name)
 
 
 def _decode(content: bytes, name: str) -> tuple[str, str]:
@@ -152,54 +87,10 @@ def _lines(text: str, delimiter: str, name: str) -> Iterator[Line]:
 
 
 def _find_header(text: str, delimiter: str, name: str, columns: Mapping[str, str]) -> Line | None:
-    lines = _lines(text, delimiter, name)
-    for _attempt in range(_HEADER_WITHIN):
-        try:
-            line = next(lines, None)
-        except PipelineError:
-            # Quotes that make no sense with this delimiter: it is another one's file.
-            return None
-        if line is None:
-            return None
-        if _match(line, name, columns) is not None:
-            return line
-    return None
+    return find_header(_clean_lines(text, delimiter, name), name, columns)
 
 
-def _match(header: Line, name: str, columns: Mapping[str, str]) -> dict[str, int] | None:
-    """Return the position of each of our columns; None if this line is no header."""
-    places = {ours: _places(ours, header.cells, columns) for ours in ALIASES}
-    if not all(any(places[ours] for ours in group) for group in _NEEDED):
-        return None
-    for ours, found in places.items():
-        if len(found) > 1:
-            names = ", ".join(repr(header.cells[place]) for place in found)
-            raise refuse(
-                f"The file {name} has several columns for {ours}: {names}.",
-                f'Say which one it is: columns = ["{ours} = its name"] in reconcile.toml, or'
-                " rename the others.",
-            )
-        if not found and ours in columns:
-            raise refuse(
-                f"The file {name} has no column {columns[ours]!r}, which 'columns' names for"
-                f" {ours}.",
-                "Correct 'columns' in reconcile.toml, or the file's header.",
-            )
-    return {ours: found[0] for ours, found in places.items() if found}
-
-
-def _places(ours: str, header: Sequence[str], columns: Mapping[str, str]) -> list[int]:
-    """Return where a column stands: by its configured name, else its own, else an alias."""
-    plain = [_plain(cell) for cell in header]
-    if ours in columns:
-        return [place for place, cell in enumerate(plain) if cell == _plain(columns[ours])]
-    taken = {_plain(theirs) for theirs in columns.values()}
-    for words in ({_plain(ours)}, {_plain(alias) for alias in ALIASES[ours]}):
-        found = [place for place, cell in enumerate(plain) if cell in words - taken]
-        if found:
-            return found
-    return []
-
-
-def _plain(text: str) -> str:
-    return "".join(text.casefold().split()).replace("_", "")
+def _clean_lines(text: str, delimiter: str, name: str) -> Iterator[Line]:
+    """Lines up to the first that makes no sense with this delimiter: it is another one's file."""
+    with contextlib.suppress(PipelineError):
+        yield from _lines(text, delimiter, name)

@@ -160,7 +160,7 @@ class NCentralWriter:
 
 SIDE = VendorSide(
     system=NABLE_NCENTRAL,
-    share=0.6,
+    share=0.85,
     family="managed",
     products=(
         PsaProduct("nc-server", "N-central Server Care", "95.00", "6.50"),

@@ -85,11 +85,19 @@ def _page(rows: list[Row]) -> str:
     return json.dumps({"data": rows, "totalItems": len(rows)})
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def tables() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         create_tables(connection)
-        yield Server(connection)
+        yield connection
+
+
+@pytest.fixture
+def server(tables: duckdb.DuckDBPyConnection) -> Iterator[Server]:
+    tables.begin()
+    yield Server(tables)
+    # Making the tables costs more than any test: each finds them empty again.
+    tables.rollback()
 
 
 def test_a_device_is_in_every_service_of_its_class(server: Server) -> None:

@@ -132,9 +132,12 @@ def test_an_untold_licence_mode_counts_and_is_flagged(server: Server) -> None:
     server.device(2)
     del server.devices[1]["licenseMode"]
     server.device(3)
+    server.customers.append({"customerId": 241, "customerName": "Birch", "parentId": 50})
+    server.device(4, customerId=241, orgUnitId=241)
     server.core()
     assert server.usage()["total_professional"] == server.usage()["servers"] == 3
     assert server.usage()["licence_mode_unknown"] == 2
+    assert "licence_mode_unknown" not in server.usage("241")
     assert ("licence_mode_unknown",) in server.rows("services", "service_id")
 
 

@@ -73,9 +73,13 @@ def test_the_login_is_an_empty_post_with_the_user_api_token() -> None:
     assert listed.headers["authorization"] == "Bearer access-1"
 
 
-def test_a_login_without_a_lifetime_is_good() -> None:
-    """A server that does not say when its token ends is asked until it answers 401."""
-    assert len(ask(tokens())) == 2
+def test_a_token_lives_as_long_as_the_login_says() -> None:
+    """`expirySeconds` renews it ahead; a server that does not say is asked until it answers 401."""
+    login = NCentralLogin(BASE, "jwt-canary")
+    for access, seconds in (({"expirySeconds": 3600}, 3600.0), ({}, None)):
+        response = reply(tokens(**access))
+        response.read()
+        assert login.answered(response) == ("access-1", seconds)
 
 
 @pytest.mark.parametrize(

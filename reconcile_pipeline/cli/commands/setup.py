@@ -67,6 +67,35 @@ def check(config: ConfigOption = None) -> None:
 
 
 @app.command()
+def preview(
+    system: Annotated[str, typer.Argument(help="Name of a file system in reconcile.toml.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="The file; otherwise the one its settings mean.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write the outcome of every row here, as CSV.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Read an import file as a pull would, show what becomes of it, and store nothing."""
+    from reconcile_pipeline.building import site_of  # noqa: PLC0415 - only the ledger is asked
+    from reconcile_pipeline.cli import previewing  # noqa: PLC0415
+    from reconcile_pipeline.ledger.mappings import mappings_in_force  # noqa: PLC0415
+    from reconcile_pipeline.systems.vendors.csv_paths import find_file  # noqa: PLC0415
+
+    settings = load_settings(config)
+    account = settings.system(system)
+    today = local_day(datetime.now(UTC), settings.timezone)
+    mappings = mappings_in_force(site_of(settings).ledger)
+    if file is None and account.kind == "csv":
+        file = find_file(account.folder, account.text("path"), f"{today:%Y-%m}")
+    found = previewing.preview(console, account, file or Path(), today, mappings)
+    if report is not None:
+        previewing.write_report(report, found)
+        console.print(f"Every row's outcome is in {report}.")
+
+
+@app.command()
 def ui(
     config: ConfigOption = None,
     port: Annotated[int, typer.Option("--port", help="Port on loopback.")] = 3000,

@@ -6,6 +6,7 @@ must be, and what happens to others, in `csv_rows`.
 """
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -151,9 +152,16 @@ def read(account: Account, on: date) -> list[Document]:
     return documents
 
 
-def read_file(account: Account, path: Path, on: date) -> tuple[bytes, Sheet, Report]:
-    """Read any file by the account's profile, as a pull would; raises as `read` does."""
+def read_file(
+    account: Account, path: Path, on: date, *, is_preview: bool = False
+) -> tuple[bytes, Sheet, Report]:
+    """Read any file by the account's profile, as a pull would; raises as `read` does.
+
+    A preview lists the rows that can't be used beside the good ones, whatever the profile says.
+    """
     rules = _rules(account, on)
+    if is_preview:
+        rules = replace(rules, is_partial=True)
     content = read_bytes(path, account.number("max_megabytes"))
     if content.startswith(ZIP):
         sheet = open_workbook(

@@ -56,6 +56,12 @@ types: $(STAMP)
 sql: $(STAMP)
 	@$(BIN)/sqlfluff lint sql/
 
+.PHONY: renew
+renew: $(STAMP) ## Write anew what is generated and compared by tests: .env.example, the asset graph
+	@$(BIN)/python -c "from reconcile_pipeline.settings_template import template as t; \
+		from reconcile_pipeline.systems.registry import SYSTEMS; print(t(SYSTEMS)[1], end='')" > .env.example
+	@RENEW_SNAPSHOTS=1 $(BIN)/pytest -q tests/architecture
+
 .PHONY: setup
 setup: $(STAMP) ## Only make .venv and install the locked packages
 

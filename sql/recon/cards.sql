@@ -184,6 +184,13 @@ counts as (
     where counts.period = $period
 ),
 
+told_counts as (
+    select
+        counts.*,
+        counts.qty_counted <> 0 or counts.has_steps as is_told
+    from counts
+),
+
 used as (
     select
         counts.company_id,
@@ -191,9 +198,9 @@ used as (
         sum(counts.qty_counted) as qty_vendor,
         sum(case when counts.qty_latest <> 0 or counts.qty_highest <> 0 then 1 else 0 end) as records,
         case
-            when count(*) = 1 and max(case when counts.has_steps then 1 else 0 end) = 1
-                then max(counts.equation)
-            when count(*) > 1
+            when count(*) filter (where counts.is_told) = 1
+                then max(case when counts.is_told and counts.has_steps then counts.equation end)
+            when count(*) filter (where counts.is_told) > 1
                 then concat(
                     array_to_string(
                         list(
@@ -202,13 +209,13 @@ used as (
                                 case when counts.has_steps then concat(': ', counts.equation) else '' end, ')'
                             )
                             order by counts.system, counts.service_id
-                        ),
+                        ) filter (where counts.is_told),
                         ' + '
                     ),
                     ' = ', regexp_replace(cast(sum(counts.qty_counted) as varchar), '\.?0+$', '')
                 )
         end as equation
-    from counts
+    from told_counts as counts
     where counts.leg = 'usage'
     group by counts.company_id, counts.service_group_id
 ),

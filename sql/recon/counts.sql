@@ -180,10 +180,13 @@ started as (
             companies.company_id = left_out.company_id
             and feeds.system = left_out.system
             and feeds.service_id = left_out.service_id
-    where
-        lines.company_id is not null
-        or latest.qty <> 0
-        or (feeds.count_from = 'monthly_maximum' and highest.qty <> 0)
+    -- Where a customer has a line, or any use: then every service of the group is told, with its 0.
+    qualify max(case
+        when lines.company_id is not null then 1
+        when latest.qty <> 0 then 1
+        when feeds.count_from = 'monthly_maximum' and highest.qty <> 0 then 1
+        else 0
+    end) over (partition by companies.company_id, feeds.service_group_id) = 1
 ),
 
 counted as (

@@ -25,6 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "http": {"model"},
     "matching": {"model"},
     "reconciling": {"model"},
+    "scaffold": {"model"},
     "simulators": {"model"},
     "systems": {"http", "model", "workbooks"},
     "landing": {"http", "model", "systems"},

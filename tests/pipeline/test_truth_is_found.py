@@ -15,9 +15,13 @@ import pytest
 from reconcile_pipeline.simulators.registry import PSAS
 from reconcile_pipeline.simulators.serve import Simulation, running
 from reconcile_pipeline.simulators.world.build import build_world
+from reconcile_pipeline.simulators.world.vendors import SIDES
 
 Row = dict[str, Any]
-SEEDS = [pytest.param(seed, marks=pytest.mark.slow) for seed in (918_273_645, 40_426_017)]
+SEEDS = [
+    pytest.param(("connectwise", seed), marks=pytest.mark.slow, id=f"every-vendor-{seed}")
+    for seed in (918_273_645, 40_426_017)
+]
 
 
 def is_rare(psa: str, seed: int) -> bool:
@@ -33,6 +37,7 @@ OTHERS = [
 ]
 """The other PSAs, each with three worlds; every day one of them."""
 DRAWN = random.SystemRandom().randrange(10**6, 10**9)
+PARAMS = {"drawn": ("connectwise", DRAWN)}
 PULLS = "select system, calls from core.pulls where period = $period"
 QUIET = {"match", "not_connected"}
 
@@ -49,11 +54,17 @@ class Found:
 
 @pytest.fixture(scope="module")
 def served_by(today: date) -> Iterator[Callable[[str, int], Simulation]]:
-    """(PSA, seed) -> a made-up MSP that uses it, served until the last test."""
+    """(PSA, seed) -> a made-up MSP that uses it, served until the last test.
+
+    With ConnectWise it has every vendor there is.
+    """
     with ExitStack() as stack:
-        yield lambda psa, seed: stack.enter_context(
-            running(build_world(seed, "small", today), psa=psa)
-        )
+
+        def serve(psa: str, seed: int) -> Simulation:
+            vendors = SIDES if psa == "connectwise" else ()
+            return stack.enter_context(running(build_world(seed, "small", today, vendors), psa=psa))
+
+        yield serve
 
 
 @pytest.fixture(scope="module", params=[*SEEDS, "shared", "drawn", *OTHERS])
@@ -71,17 +82,12 @@ def found(
 ) -> Found:
     if request.param == "shared":
         msp, ended = good_run.msp, good_run.ended
-    elif isinstance(request.param, tuple):
-        psa, seed = request.param
+    else:
+        psa, seed = PARAMS.get(request.param, request.param)
+        print(f"seed {seed}")  # noqa: T201 - shown when a test fails
         folder = workshop / f"truth-{psa}-{seed}"
         msp = type(good_run.msp)(served_by(psa, seed), folder / "reconcile.toml")
         msp.simulation.write_config(msp.config)
-        ended = shared_reconcile("run", "--config", msp.config)
-        assert ended.code == 0, ended.told
-    else:
-        seed = DRAWN if request.param == "drawn" else request.param
-        print(f"seed {seed}")  # noqa: T201 - shown when a test fails
-        msp = open_shared_msp(workshop / f"truth-{seed}", seed, today)
         ended = shared_reconcile("run", "--config", msp.config)
         assert ended.code == 0, f"seed {seed}: {ended.told}"
 
@@ -124,6 +130,7 @@ def published_cards(found: Found) -> list[Row]:
                 "finding": row["finding"],
                 "qty_psa": plain(row["qty_psa"]),
                 "qty_vendor": plain(row["qty_vendor"]),
+                "qty_purchased": plain(row["qty_purchased"]),
                 "amount_delta": plain(row["amount_delta"]),
             }
         )
@@ -131,7 +138,8 @@ def published_cards(found: Found) -> list[Row]:
 
 
 def comparable(card: Row) -> str:
-    names = ("company_id", "product_ids", "service_ids", "finding", "qty_psa", "qty_vendor")
+    names = ("company_id", "product_ids", "service_ids", "finding")
+    names += ("qty_psa", "qty_vendor", "qty_purchased")
     return str([card[name] for name in names])
 
 

@@ -95,6 +95,28 @@ def preview(
         console.print(f"Every row's outcome is in {report}.")
 
 
+@app.command(name="new-system")
+def new_system(
+    name: Annotated[str, typer.Argument(help="Its kind: lower-case words and underscores.")],
+    kind: Annotated[str, typer.Option("--kind", help="What it is; only vendor can be started.")],
+    title: Annotated[str, typer.Option("--title", help="Its name as people write it.")] = "",
+) -> None:
+    """Start a new connector here: files that work, and tests that say what to fill in."""
+    from reconcile_pipeline.scaffold.new_vendor import scaffold_vendor  # noqa: PLC0415
+
+    if kind != "vendor":
+        raise PipelineError(
+            f"A new {kind} can't be started this way.",
+            next_step="Use --kind vendor; for a PSA, copy the one that is most like it.",
+            category=Category.INPUT,
+        )
+    root = Path.cwd()
+    for path in scaffold_vendor(root, name, title):
+        console.print(f"  {path.relative_to(root)}")
+    console.print("Now read docs/adding_a_vendor.md; what is still made up is told by")
+    console.print(f"  .venv/bin/pytest tests/systems/test_{name}_to_fill_in.py", soft_wrap=True)
+
+
 @app.command()
 def ui(
     config: ConfigOption = None,

@@ -27,6 +27,8 @@ class Mapped:
         self.unmapped_services: list[dict[str, str]] = []
         self.company_of: dict[Service, int] = {}
         self.edges: list[tuple[Service, int]] = []
+        self.legs: dict[Service, str] = {}
+        """The leg of each mapped service; only `usage` is compared."""
         self._world = world
         self._usage = usage
         self._map_accounts(live_names)
@@ -63,20 +65,31 @@ class Mapped:
                 self._exclude("service", key)
             elif rows:
                 self.edges.extend((key, int(row.target_id)) for row in rows)
+                self.legs[key] = rows[0].leg
+                if rows[0].leg != "usage":
+                    self._exclude("service", key, f"leg_{rows[0].leg}")
             elif len(named) == 1 and not _is_bare(key):
                 self.edges.append((key, named[0]))
             elif key in used:
                 self.unmapped_services.append({"system": key[0], "service_id": key[1]})
 
-    def _exclude(self, kind: str, key: Service) -> None:
+    def _exclude(self, kind: str, key: Service, reason: str = "excluded_by_mapping") -> None:
         self.exclusions.append(
             {
                 "system": key[0],
                 "record_kind": kind,
                 "record_id": key[1],
-                "reason": "excluded_by_mapping",
+                "reason": reason,
             }
         )
+
+    def tellers(self, services: Iterable[Service], leg: str) -> set[str]:
+        """The systems whose services tell a leg."""
+        return {
+            service[0]
+            for service in services
+            if not _is_bare(service) and self.legs.get(service, "usage") == leg
+        }
 
     def groups(self) -> list[Group]:
         """Products and services of each connected component of the mapping."""
@@ -109,32 +122,48 @@ def cards(
     for (company, product), quantity in quantities.items():
         psa[company, group_of[product]] += quantity
         price[company, group_of[product]].update(prices[company, product])
-    counted = _counted(groups, usage, mapped)
+    counted = {leg: _counted(groups, usage, mapped, leg) for leg in ("usage", "purchased")}
     vendors_of: dict[int, set[str]] = defaultdict(set)
     for (system, _), company in mapped.company_of.items():
         vendors_of[company].add(system)
     result = []
-    for key in sorted({*psa, *counted}, key=lambda key: (key[0], min(groups[key[1]][0]))):
+    for key in sorted({*psa, *counted["usage"]}, key=lambda key: (key[0], min(groups[key[1]][0]))):
         products, services = groups[key[1]]
-        vendor = counted.get(key)
-        feeding = {service[0] for service in services if not _is_bare(service)}
-        if vendor is None and feeding & vendors_of[key[0]]:
-            vendor = Decimal(0)
+        vendor, bought = (
+            _known(counted[leg], key, mapped.tellers(services, leg), vendors_of[key[0]])
+            for leg in ("usage", "purchased")
+        )
         card = _card(key[0], products, services, psa.get(key), vendor)
+        card["qty_purchased"] = plain(bought)
         result.append(card | _money(price[key], psa.get(key), vendor))
     return result
 
 
-def _counted(groups: list[Group], usage: Usage, mapped: Mapped) -> dict[tuple[int, int], Decimal]:
+def _counted(
+    groups: list[Group], usage: Usage, mapped: Mapped, leg: str
+) -> dict[tuple[int, int], Decimal]:
     """Units above zero by (company, group number), over all accounts of the company."""
     group_of = {s: number for number, (_, services) in enumerate(groups) for s in services}
     counted: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
     for (system, account, service), quantity in usage.totals.items():
         owner = mapped.company_of.get((system, account))
         number = group_of.get((system, service))
-        if owner is not None and number is not None and quantity:
+        is_of_leg = mapped.legs.get((system, service), "usage") == leg
+        if owner is not None and number is not None and quantity and is_of_leg:
             counted[owner, number] += quantity
     return counted
+
+
+def _known(
+    counted: Mapping[tuple[int, int], Decimal],
+    key: tuple[int, int],
+    told_by: set[str],
+    vendors: set[str],
+) -> Decimal | None:
+    """What a leg counts for a card: 0 if a vendor that tells it has an account, else unknown."""
+    if key in counted:
+        return counted[key]
+    return Decimal(0) if told_by & vendors else None
 
 
 def _card(

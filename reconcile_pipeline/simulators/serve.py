@@ -8,7 +8,7 @@ import json
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -124,6 +124,7 @@ def simulate(
     truth: Path | None,
     as_of: date,
     psa: str = CONNECTWISE,
+    vendors: Collection[str] = (),
     out: Callable[[str], None] = print,
 ) -> None:
     """Serve a world until SIGINT or SIGTERM; one JSON line per system, then `{"ready": true}`."""
@@ -135,7 +136,7 @@ def simulate(
     signals = (signal.SIGINT, signal.SIGTERM)
     previous = {number: signal.signal(number, ask_to_stop) for number in signals}
     try:
-        world = build_world(seed, size, as_of)
+        world = build_world(seed, size, as_of, vendors)
         with running(world, port_base=port_base, latency_ms=latency_ms, psa=psa) as simulation:
             if write_config is not None:
                 simulation.write_config(write_config)

@@ -140,6 +140,7 @@ def test_vendor_never_pulled(
     assert len(found) >= len(with_line)
 
 
+@pytest.mark.slow
 def test_vendor_never_pulled_beside_another(
     good_run: Any, own_folder: Path, reconcile: Any, rows_of: Callable[..., Rows]
 ) -> None:

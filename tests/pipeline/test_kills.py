@@ -32,7 +32,7 @@ MOMENTS = {
     "draft of the published copy": f"{PUBLISH}:shutil.copyfile:1:after",
     "version without a link": f"{PUBLISH}:_point:1:before",
 }
-EVERY_DAY = ("manifest without its name", "mappings in the ledger only")
+EVERY_DAY = ("mappings in the ledger only",)
 LATEST = {"published, not finished": f"{PUBLISH}:_forget_old_versions:1:before"}
 
 

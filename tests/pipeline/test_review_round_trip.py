@@ -72,7 +72,7 @@ def first_of_next_month(today: date) -> date:
     return (today.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
-@pytest.mark.parametrize("kind", ["xlsx", "csv"])
+@pytest.mark.parametrize("kind", ["xlsx", pytest.param("csv", marks=pytest.mark.slow)])
 def test_decisions_become_action_items(
     installed: Any,
     own_folder: Path,

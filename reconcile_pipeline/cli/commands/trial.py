@@ -36,6 +36,13 @@ class Psa(StrEnum):
 
 PsaOption = Annotated[Psa, typer.Option("--psa", help="The PSA it uses.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Same seed, same MSP.")]
+VendorsOption = Annotated[
+    str,
+    typer.Option(
+        "--vendors",
+        help="Vendors besides Pax8, NinjaOne and a file: all, none, or names with commas.",
+    ),
+]
 SizeOption = Annotated[Size, typer.Option("--size", help="About 40, 400 or 5,000 companies.")]
 
 
@@ -44,6 +51,7 @@ def demo(
     seed: SeedOption = 2026,
     size: SizeOption = Size.SMALL,
     psa: PsaOption = Psa.CONNECTWISE,
+    vendors: VendorsOption = "all",
     folder: Annotated[Path, typer.Option("--folder", help="Where the demo's state goes.")] = Path(
         ".reconcile/demo"
     ),
@@ -58,16 +66,17 @@ def demo(
     from reconcile_pipeline.simulators.serve import running  # noqa: PLC0415 - demo only
     from reconcile_pipeline.simulators.world.build import build_world  # noqa: PLC0415
 
+    others = chosen(vendors)
     forget_earlier_demo(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    world = build_world(seed, size.value, datetime.now(UTC).date())
+    world = build_world(seed, size.value, datetime.now(UTC).date(), others)
     with running(world, psa=psa.value) as simulation:
         config = folder / "reconcile.toml"
         simulation.write_config(config, state_dir=".")
         allow_writing(config)
         settings = load_settings(config)
         for name, server in simulation.systems.items():
-            console.print(f"{name:<12} simulated at {server.base_url}")
+            console.print(f"{name:<24} simulated at {server.base_url}")
         month = pullable(settings, None)
         run_and_report(settings, month)
         stop_on_failures(walk_through(console, site_of(settings), month))
@@ -80,6 +89,7 @@ def simulate(
     size: SizeOption = Size.SMALL,
     psa: PsaOption = Psa.CONNECTWISE,
     *,
+    vendors: VendorsOption = "all",
     port_base: Annotated[
         int,
         typer.Option(
@@ -104,6 +114,7 @@ def simulate(
             seed=seed,
             size=size.value,
             psa=psa.value,
+            vendors=chosen(vendors),
             port_base=port_base,
             latency_ms=latency_ms,
             write_config=write_config,
@@ -119,3 +130,20 @@ def simulate(
             " and --truth must name files that can be written.",
             category=Category.INPUT,
         ) from error
+
+
+def chosen(vendors: str) -> list[str]:
+    """Return the names that an option means; `input` error for one that can't be simulated."""
+    from reconcile_pipeline.simulators.world.vendors import SIDES  # noqa: PLC0415 - trials only
+
+    if vendors in {"all", "none"}:
+        return list(SIDES) if vendors == "all" else []
+    names = [name.strip() for name in vendors.split(",")]
+    unknown = [name for name in names if name not in SIDES]
+    if unknown:
+        raise PipelineError(
+            f"There is no simulated vendor {unknown[0]!r}.",
+            next_step=f"Vendors: all, none, or of {', '.join(SIDES)}.",
+            category=Category.INPUT,
+        )
+    return names

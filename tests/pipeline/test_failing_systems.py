@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 from rich.console import Console
 
 from reconcile_pipeline.cli.summary import print_summary

@@ -4,8 +4,8 @@
 are its own, so that the rest of a world is the same with it and without it.
 """
 
-from reconcile_pipeline.simulators.world.vendors import sentinelone
+from reconcile_pipeline.simulators.world.vendors import huntress, sentinelone
 from reconcile_pipeline.simulators.world.vendors.side import VendorSide
 
-_ALL: tuple[VendorSide, ...] = (sentinelone.SIDE,)
+_ALL: tuple[VendorSide, ...] = (sentinelone.SIDE, huntress.SIDE)
 SIDES = {side.system: side for side in _ALL}

@@ -36,6 +36,7 @@ Explain = Callable[[int, Any, str], str | None]
 Locate = Callable[[CallStats], Awaitable[str]]
 _OK = 200
 _ACCEPTED = 202
+_TOO_MANY = 429
 _MOVED = frozenset({301, 302, 307, 308})
 _MOST_MOVES = 3
 _LONGEST_TEXT = 10_000
@@ -262,6 +263,8 @@ class ApiClient:
         now = self._now()
         wait = retry_after_seconds(response.headers.get("retry-after"), now)
         wait = wait or self._wait_inside(response)
+        if status == _TOO_MANY:
+            wait = wait or self._limits.silent_wait_seconds
         if status in diagnosis.RETRYABLE and (wait or 0) > self._limits.max_wait_seconds:
             return diagnosis.asked_to_wait(call, status, wait or 0, moment_after(now, wait or 0))
         return diagnosis.refused_status(call, status, self._vendor_says(response, status), wait)

@@ -70,7 +70,8 @@ class StreamReader:
         with PageWriter(path, system=self._system, stream=stream.name) as writer:
 
             def take(page: Page, parent_id: str | None, expected: int | None) -> None:
-                tally.add(page.records, stream.announced(page.reply.data))
+                is_total = page.number == 1 or not stream.is_announced_once
+                tally.add(page.records, stream.announced(page.reply.data) if is_total else None)
                 writer.add(
                     without(stream.withheld, page.reply.body),
                     fetched_at=page.reply.fetched_at,

@@ -14,7 +14,14 @@ from reconcile_pipeline.simulators.psa.halopsa import HaloPsa
 from reconcile_pipeline.simulators.psa.kaseya import Kaseya, Pulseway
 from reconcile_pipeline.simulators.psa.syncro import Syncro
 from reconcile_pipeline.simulators.server import Simulator
-from reconcile_pipeline.simulators.truth import backup_csv, nable_ncentral, ninjaone, pax8
+from reconcile_pipeline.simulators.truth import (
+    backup_csv,
+    huntress,
+    nable_ncentral,
+    ninjaone,
+    pax8,
+    sentinelone,
+)
 from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
 from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
 from reconcile_pipeline.simulators.truth.expected import VendorTruth, judged
@@ -23,9 +30,11 @@ from reconcile_pipeline.simulators.truth.kaseya import KaseyaTruth, PulsewayTrut
 from reconcile_pipeline.simulators.truth.psa import PsaTruth
 from reconcile_pipeline.simulators.truth.syncro import SyncroTruth
 from reconcile_pipeline.simulators.truth.usage import Usage
+from reconcile_pipeline.simulators.vendors.huntress import Huntress
 from reconcile_pipeline.simulators.vendors.nable_ncentral import NCentral
 from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
 from reconcile_pipeline.simulators.vendors.pax8 import Pax8
+from reconcile_pipeline.simulators.vendors.sentinelone import SentinelOne
 from reconcile_pipeline.simulators.world.records import (
     AUTOTASK,
     BACKUP_CSV,
@@ -71,6 +80,8 @@ class SimulatedVendor:
 VENDORS = {
     PAX8: SimulatedVendor(Pax8, pax8),
     NINJAONE: SimulatedVendor(NinjaOne, ninjaone),
+    "sentinelone": SimulatedVendor(SentinelOne, sentinelone),
+    "huntress": SimulatedVendor(Huntress, huntress),
     BACKUP_CSV: SimulatedVendor(None, backup_csv),
     NABLE_NCENTRAL: SimulatedVendor(NCentral, nable_ncentral),
 }

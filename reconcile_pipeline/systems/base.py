@@ -75,6 +75,8 @@ class Stream:
     """Dotted paths that must be JSON numbers with at most four decimals."""
     announced: Callable[[Any], int | None] = lambda _data: None
     """The total the server claims on a page, where it claims one."""
+    is_announced_once: bool = False
+    """Only the first page's total is one: later pages say 0, or how many are left."""
     is_guarded: bool = True
     """Shrinking is suspicious; false for lists that may well get shorter, like rejected rows."""
     account: str | None = None

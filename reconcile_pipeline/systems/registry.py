@@ -13,9 +13,11 @@ from reconcile_pipeline.systems.psa.halopsa import HALOPSA
 from reconcile_pipeline.systems.psa.kaseya import KASEYA_BMS, PULSEWAY
 from reconcile_pipeline.systems.psa.syncro import SYNCRO
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
+from reconcile_pipeline.systems.vendors.huntress import HUNTRESS
 from reconcile_pipeline.systems.vendors.nable_ncentral import NABLE_NCENTRAL
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
+from reconcile_pipeline.systems.vendors.sentinelone import SENTINELONE
 
 SYSTEMS: dict[str, System] = {
     system.kind: system
@@ -29,6 +31,8 @@ SYSTEMS: dict[str, System] = {
         PAX8,
         NINJAONE,
         NABLE_NCENTRAL,
+        SENTINELONE,
+        HUNTRESS,
         CSV_FILE,
     )
 }

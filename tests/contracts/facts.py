@@ -30,7 +30,7 @@ class Facts:
     account_of: dict[str, str] = field(default_factory=dict)
     """By usage list: the attribute that holds the account of a record of the world."""
     child_paths: dict[str, str] = field(default_factory=dict)
-    """By list without a first request: a pattern of its paths."""
+    """By list without a first request, or on another list's path: a pattern of its paths."""
     empty: bytes = b"[]"
     token_path: str | None = None
     look_up: str = ""

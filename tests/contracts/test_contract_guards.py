@@ -93,6 +93,9 @@ def test_emptied_list_that_had_rows(
         times=None,
     )
     manifest = bench.pull(kind)
+    if not stream.is_guarded:
+        assert manifest.state == "complete"
+        return
     assert manifest.state == ("quarantined" if stream.may_be_empty else "failed")
     assert facts[kind].guarded_by.get(listed, listed) in manifest.reason
     mine = [each for each in read_manifests(bench.landing, PERIOD) if each.kind == kind]
@@ -114,6 +117,9 @@ def test_fewer_rows(
     rows = shrinking(bench, kind, listed, facts)
     if rows is None:
         assert listed not in facts[kind].account_of, "usage lists must be tried"
+        return
+    if facts[kind].account_of.get(listed) == "id":
+        # Each row is an account: how many of those may go is the stricter question, asked below.
         return
     before = len(facts[kind].holds[listed](bench.simulation.world))
     count = int(before * MOST_ROWS_LOST) + (1 if is_too_much else 0)

@@ -49,10 +49,17 @@ def test_throttled_for_an_hour(bench: Any, kind: str, pauses: list[float]) -> No
 
 @pytest.mark.parametrize("burst", [1, 5])
 def test_burst_of_server_errors(
-    bench: Any, kind: str, burst: int, clean_pull: Manifest, pauses: list[float]
+    bench: Any,
+    kind: str,
+    burst: int,
+    clean_pull: Manifest,
+    *,
+    facts: dict[str, Any],
+    pauses: list[float],
 ) -> None:
     """A burst of 500s costs its calls and pauses, and no record."""
-    bench.fault(kind, None, what="status", value=500, after_n_calls=1, times=burst)
+    after = min(1, list_calls(clean_pull, facts) - 1)
+    bench.fault(kind, None, what="status", value=500, after_n_calls=after, times=burst)
     manifest = bench.pull(kind)
     assert manifest.state == "complete"
     assert sizes(manifest) == sizes(clean_pull)

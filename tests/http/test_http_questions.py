@@ -10,6 +10,7 @@ import pytest
 from reconcile_pipeline.http import (
     ApiClient,
     ApiError,
+    Limits,
     Reply,
     Request,
     SinglePage,
@@ -98,6 +99,19 @@ def test_a_wait_inside_the_body_is_kept(wire: Any, rig: Any, body: Any, waited: 
     """Where no header says how long; a body that does not say it either leaves the usual pause."""
     wire.queue(wire.json(body, 429), wire.json([1]))
     assert rig.get(waits=lambda data: data["wait"]).data == [1]
+    assert rig.waits == [waited]
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "waited"),
+    [(429, {}, 60), (429, {"Retry-After": "7"}, 7), (503, {}, 0.5)],
+)
+def test_a_full_window_is_waited_out(
+    wire: Any, rig: Any, status: int, headers: Any, waited: float
+) -> None:
+    """A 429 that says nothing costs the documented window, where a system has one."""
+    wire.queue(wire.json({}, status, headers), wire.json([1]))
+    assert rig.get(limits=Limits(silent_wait_seconds=60)).data == [1]
     assert rig.waits == [waited]
 
 

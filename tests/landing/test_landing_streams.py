@@ -172,3 +172,21 @@ def test_secrets_never_reach_the_landing_folder(
     texts.extend(str(pq.read_table(path).to_pylist()) for path in pages)
     assert len(files) >= 3
     assert not [text for text in texts if secret in text or "sw0rdfish" in text]
+
+
+@pytest.mark.parametrize("is_once", [True, False])
+def test_a_total_that_only_the_first_page_tells(
+    bench: Any, api: Any, stream_of: MakeStream, system_of: Any, envelope: Any, *, is_once: bool
+) -> None:
+    """Later pages that say 0 are no contradiction where the API is known for it, and else are."""
+    api.on(
+        "/things",
+        {"total": 2, "pages": 2, "content": [{"id": 1}]},
+        {"total": 0, "pages": 2, "content": [{"id": 2}]},
+    )
+    paging = lambda: PageNumber(size=1, total_pages=lambda data: data["pages"])  # noqa: E731
+    stream = stream_of(paginator=paging, is_announced_once=is_once, **envelope)
+    manifest = bench.pull(system_of(api, stream))
+    assert manifest.state == ("complete" if is_once else "failed")
+    if is_once:
+        assert manifest.streams[0].announced == 2

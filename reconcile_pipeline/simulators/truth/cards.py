@@ -123,6 +123,7 @@ def cards(
         psa[company, group_of[product]] += quantity
         price[company, group_of[product]].update(prices[company, product])
     counted = {leg: _counted(groups, usage, mapped, leg) for leg in ("usage", "purchased")}
+    untold = _untold(groups, usage, mapped)
     vendors_of: dict[int, set[str]] = defaultdict(set)
     for (system, _), company in mapped.company_of.items():
         vendors_of[company].add(system)
@@ -133,6 +134,7 @@ def cards(
             _known(counted[leg], key, mapped.tellers(services, leg), vendors_of[key[0]])
             for leg in ("usage", "purchased")
         )
+        vendor = None if key in untold else vendor
         card = _card(key[0], products, services, psa.get(key), vendor)
         card["qty_purchased"] = plain(bought)
         result.append(card | _money(price[key], psa.get(key), vendor))
@@ -164,6 +166,18 @@ def _known(
     if key in counted:
         return counted[key]
     return Decimal(0) if told_by & vendors else None
+
+
+def _untold(groups: list[Group], usage: Usage, mapped: Mapped) -> set[tuple[int, int]]:
+    """(company, group number) where a part of the count is not known."""
+    return {
+        (mapped.company_of[system, account], number)
+        for system, account, service in usage.untold
+        for number, (_, services) in enumerate(groups)
+        if (system, service) in services
+        and (system, account) in mapped.company_of
+        and mapped.legs.get((system, service), "usage") == "usage"
+    }
 
 
 def _card(

@@ -4,8 +4,16 @@
 are its own, so that the rest of a world is the same with it and without it.
 """
 
-from reconcile_pipeline.simulators.world.vendors import nable_ncentral
+from reconcile_pipeline.simulators.world.vendors import (
+    huntress,
+    nable_ncentral,
+    sentinelone,
+)
 from reconcile_pipeline.simulators.world.vendors.side import VendorSide
 
-_ALL: tuple[VendorSide, ...] = (nable_ncentral.SIDE,)
+_ALL: tuple[VendorSide, ...] = (
+    nable_ncentral.SIDE,
+    sentinelone.SIDE,
+    huntress.SIDE,
+)
 SIDES = {side.system: side for side in _ALL}

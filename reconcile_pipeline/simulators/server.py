@@ -58,7 +58,7 @@ class Query:
 
 @dataclass(slots=True)
 class Answer:
-    """What a route answers; `data` is turned into JSON, None means an empty body."""
+    """What a route answers; `data` is turned into JSON, bytes are sent as they are."""
 
     data: Any = None
     status: int = HTTPStatus.OK
@@ -171,6 +171,10 @@ class Simulator:
         """The vendor's own error body."""
         raise NotImplementedError
 
+    def address(self, query: Query) -> str:
+        """What routes, faults and the log know a call by; not the path where one path holds all."""
+        return query.path
+
     def lie_about_total(self, data: Any, _off_by: int) -> Any:  # noqa: ANN401
         """The same page with a wrong announced total; unchanged where none is announced."""
         return data
@@ -180,6 +184,7 @@ class Simulator:
         if scope["type"] != "http":
             return
         query = await _read(scope, receive)
+        query.path = self.address(query)
         latency = self.state.latency_seconds
         if latency:
             await asyncio.sleep(latency)
@@ -347,6 +352,8 @@ async def _send(send: Send, answer: Answer, body: bytes, sent: bytes) -> None:
 
 
 def _json(data: object) -> bytes:
+    if isinstance(data, bytes):
+        return data
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 

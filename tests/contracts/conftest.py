@@ -84,7 +84,7 @@ def fetched_streams(kind: str) -> dict[str, Stream]:
 
 def stream_path(kind: str, stream: Stream) -> str:
     """A pattern of the paths of one list."""
-    if stream.request is None:
+    if stream.request is None or stream.name in FACTS[kind].child_paths:
         return FACTS[kind].child_paths[stream.name]
     return f"{stream.request.path}{FACTS[kind].next_path}$"
 

@@ -30,11 +30,15 @@ class Facts:
     account_of: dict[str, str] = field(default_factory=dict)
     """By usage list: the attribute that holds the account of a record of the world."""
     child_paths: dict[str, str] = field(default_factory=dict)
-    """By list without a first request: a pattern of its paths."""
+    """By list without a first request, or without a path of its own: a pattern of its paths."""
     empty: bytes = b"[]"
     token_path: str | None = None
     look_up: str = ""
     """A path that is asked once, by GET and without credentials, where the lists are."""
+    refuses_keys_with: int = 401
+    """The status that wrong keys get: 200 where refusals are told in the body alone."""
+    reads_by_post: frozenset[str] = frozenset()
+    """Paths whose POST is documented to do nothing but read."""
     names: frozenset[str] = frozenset()
     """Secrets that say who asks rather than prove it: of wrong keys they are the right part."""
     next_path: str = ""

@@ -158,11 +158,11 @@ select
     told['I81'] as physicality,
     told['I80'] as recovery,
     -- Absent is none here: a tenant without a billable user has no such column.
-    cast(coalesce(told['TM'], '0') as decimal(18, 4)) as users,
-    cast(cast(told['I14'] as decimal(38, 0)) / 1073741824 as decimal(18, 4)) as used_gb,
-    cast(cast(told['D9F03'] as decimal(38, 0)) / 1073741824 as decimal(18, 4)) as selected_gb,
+    try_cast(coalesce(told['TM'], '0') as decimal(18, 4)) as users,
+    cast(try_cast(told['I14'] as decimal(38, 0)) / 1073741824 as decimal(18, 4)) as used_gb,
+    cast(try_cast(told['D9F03'] as decimal(38, 0)) / 1073741824 as decimal(18, 4)) as selected_gb,
     lower(coalesce(told['I72'], '')) not in ('', '0', 'false', 'no') as is_demo,
-    cast(to_timestamp(cast(told['I6'] as bigint)) at time zone 'UTC' as timestamp) as last_seen_at
+    cast(to_timestamp(try_cast(told['I6'] as bigint)) at time zone 'UTC' as timestamp) as last_seen_at
 from named;
 
 create or replace temp table reported_devices as
@@ -210,9 +210,9 @@ select
         when recovery = '1' or recovery like '%recovery%' then '1'
         when recovery = '2' or recovery like '%standby%' then '2'
     end as recovery,
-    cast(device.o365users as decimal(18, 4)) as users,
-    cast(device.usedstoragegb as decimal(18, 4)) as used_gb,
-    cast(device.selectedsizegb as decimal(18, 4)) as selected_gb
+    try_cast(device.o365users as decimal(18, 4)) as users,
+    try_cast(device.usedstoragegb as decimal(18, 4)) as used_gb,
+    try_cast(device.selectedsizegb as decimal(18, 4)) as selected_gb
 from latest;
 
 create or replace temp table devices as
@@ -224,7 +224,7 @@ with merged as (
         case when live_devices.device_id is null then reported.kind else live_devices.kind end as kind,
         coalesce(live_devices.physicality, reported.physicality) as physicality,
         coalesce(reported.recovery, live_devices.recovery) as recovery,
-        coalesce(greatest(live_devices.users, reported.users), 0) as users,
+        greatest(live_devices.users, reported.users) as users,
         greatest(live_devices.used_gb, reported.used_gb) as used_gb,
         greatest(live_devices.selected_gb, reported.selected_gb) as selected_gb,
         coalesce(live_devices.is_demo, false) as is_demo,
@@ -257,6 +257,7 @@ select
         when partners.excluded_reason is not null then partners.excluded_reason
         when merged.is_demo then 'demo_device'
         when merged.kind is null then 'os_type_undefined'
+        when merged.kind = 'Microsoft 365' and merged.users is null then 'users_unknown'
     end as excluded_reason
 from merged
 cross join counting_rules
@@ -480,7 +481,7 @@ select
     $system as system,
     concat('usage:', service_id) as measure,
     count(*) as records,
-    sum(qty) as qty,
+    coalesce(sum(qty), 0) as qty,
     $pull_id as pull_id
 from amounts
 where service_id <> 'storage_over_fair_use_gb'

@@ -178,6 +178,22 @@ used as (
     group by accounts.company_id, feeds.service_group_id
 ),
 
+-- Counts that a listed account has and that its vendor does not tell: left out without a quantity.
+untold as (
+    select distinct
+        accounts.company_id,
+        feeds.service_group_id
+    from core.left_out as left_out
+    inner join pulls on left_out.pull_id = pulls.pull_id
+    inner join accounts
+        on
+            left_out.system = accounts.system
+            and left_out.account_id = accounts.account_id
+            and accounts.is_listed
+    inner join feeds on left_out.system = feeds.system and left_out.service_id = feeds.service_id
+    where left_out.qty is null
+),
+
 -- Which accounts and services a count rests on: mapping one of them otherwise is another question.
 account_prints as (
     select
@@ -253,7 +269,8 @@ compared as (
         line_sums.units_from,
         line_sums.invoiced_on,
         case
-            when vendor_side.listed > 0 and vendor_side.without_pull = 0 then coalesce(used.qty_vendor, 0)
+            when vendor_side.listed > 0 and vendor_side.without_pull = 0 and untold.company_id is null
+                then coalesce(used.qty_vendor, 0)
         end as qty_vendor,
         case
             when line_sums.company_id is not null then line_prices.unit_price
@@ -270,6 +287,7 @@ compared as (
         vendor_side.without_pull > 0 as is_incomplete,
         vendor_side.stale = 1 or psa.is_stale as is_stale,
         vendor_side.gone = 1 as is_gone,
+        untold.company_id is not null as is_untold,
         vendor_side.grace = 1 or psa.is_grace as is_grace,
         least(coalesce(vendor_side.finished_at, psa.finished_at), psa.finished_at) as evidence_as_of
     from vendor_side
@@ -285,6 +303,10 @@ compared as (
             and vendor_side.service_group_id = line_prices.service_group_id
     left join used
         on vendor_side.company_id = used.company_id and vendor_side.service_group_id = used.service_group_id
+    left join untold
+        on
+            vendor_side.company_id = untold.company_id
+            and vendor_side.service_group_id = untold.service_group_id
     left join group_prices on vendor_side.service_group_id = group_prices.service_group_id
     left join linked_groups on vendor_side.service_group_id = linked_groups.service_group_id
     left join account_prints
@@ -315,6 +337,7 @@ judged as (
         compared.mapping_version,
         compared.feeding,
         compared.is_gone,
+        compared.is_untold,
         compared.is_grace,
         compared.evidence_as_of,
         case
@@ -359,6 +382,7 @@ named as (
         end as source_text,
         judged.feeding,
         judged.is_gone,
+        judged.is_untold,
         md5(concat($period, '|', judged.company_id, '|', judged.service_group_id)) as long_id,
         md5(concat(
             judged.finding, '|', coalesce(judged.fingerprint, ''), '|',
@@ -446,6 +470,7 @@ select
             then concat('Invoiced ', named.psa_text, '; a vendor has no complete pull this period.')
         else concat('Invoiced ', named.psa_text, '; ', case
             when named.feeding = 0 then 'mapped only to the version without a term, which has no count.'
+            when named.is_untold then 'the vendor does not tell this service''s count for the account.'
             when named.is_gone then 'the vendor does not list the mapped account, or it is inactive.'
             else 'the company has no mapped account at the vendor.'
         end)
@@ -460,6 +485,7 @@ select
         when 'incomplete_evidence' then 'Mend the failing pull, then decide.'
         else case
             when named.feeding = 0 then 'Map the product to the vendor service with its billing term.'
+            when named.is_untold then 'Look the reason up among the exclusions, then decide by hand.'
             when named.is_gone then 'Reactivate the account at the vendor, or end the line.'
             else 'Map the company''s account at the vendor, or end the line.'
         end

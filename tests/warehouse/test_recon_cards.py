@@ -89,6 +89,22 @@ def test_no_vendor_figure_says_which_of_three_reasons(
     assert next_step in card["next_step"]
 
 
+@pytest.mark.parametrize("units", [None, 3])
+def test_a_count_that_the_vendor_does_not_tell_is_not_zero(pair: Pair, units: Any) -> None:
+    """Usage left out without its units makes the figure unknown, however much else is known."""
+    books = pair(5, 8)
+    of = books._of("pax8", "2026-11", None) | {"account_id": "a", "service_id": "s"}
+    kind = {"record_kind": "licence", "record_id": "r", "reason": "a_rule"}
+    books.insert("core.left_out", **of, **kind, qty=units)
+    card = books.card()
+    if units is not None:
+        assert (card["finding"], card["qty_vendor"]) == ("under_billed", 8)
+        return
+    assert (card["finding"], card["qty_vendor"]) == ("no_vendor_figure", None)
+    assert "does not tell this service's count" in card["reason"]
+    assert "among the exclusions" in card["next_step"]
+
+
 def test_a_count_from_the_last_invoice_says_so(pair: Pair) -> None:
     """Units that only an invoice shows are marked with its day: the oldest one of the card."""
     books = pair(5, 8)

@@ -14,7 +14,7 @@ from reconcile_pipeline.simulators.psa.halopsa import HaloPsa
 from reconcile_pipeline.simulators.psa.kaseya import Kaseya, Pulseway
 from reconcile_pipeline.simulators.psa.syncro import Syncro
 from reconcile_pipeline.simulators.server import Simulator
-from reconcile_pipeline.simulators.truth import backup_csv, cove, ninjaone, pax8
+from reconcile_pipeline.simulators.truth import backup_csv, cove, liongard, ninjaone, pax8
 from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
 from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
 from reconcile_pipeline.simulators.truth.expected import VendorTruth, judged
@@ -24,6 +24,7 @@ from reconcile_pipeline.simulators.truth.psa import PsaTruth
 from reconcile_pipeline.simulators.truth.syncro import SyncroTruth
 from reconcile_pipeline.simulators.truth.usage import Usage
 from reconcile_pipeline.simulators.vendors.cove import Cove
+from reconcile_pipeline.simulators.vendors.liongard import Liongard
 from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
 from reconcile_pipeline.simulators.vendors.pax8 import Pax8
 from reconcile_pipeline.simulators.world.records import (
@@ -40,6 +41,7 @@ from reconcile_pipeline.simulators.world.records import (
 )
 from reconcile_pipeline.simulators.world.vendors import SIDES
 from reconcile_pipeline.simulators.world.vendors.cove import COVE
+from reconcile_pipeline.simulators.world.vendors.liongard import LIONGARD
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ VENDORS = {
     NINJAONE: SimulatedVendor(NinjaOne, ninjaone),
     BACKUP_CSV: SimulatedVendor(None, backup_csv),
     COVE: SimulatedVendor(Cove, cove),
+    LIONGARD: SimulatedVendor(Liongard, liongard),
 }
 
 

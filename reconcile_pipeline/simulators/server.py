@@ -54,6 +54,8 @@ class Query:
     headers: dict[str, str]
     body: bytes
     base_url: str
+    target: str = ""
+    """Path and query as they came: with the slash at the path's end, and names that repeat."""
 
 
 @dataclass(slots=True)
@@ -195,7 +197,7 @@ class Simulator:
         answer, body, sent = self._spoil(query, answer, body, faults)
         # Logged before it is sent: who has the answer must find the call in the log.
         self.log.append(Call(query.method, query.path, int(answer.status)))
-        self.targets.append(scope["path"] + _with_mark(scope["query_string"].decode()))
+        self.targets.append(query.target)
         await _send(send, answer, body, sent)
 
     def _answer(self, query: Query, faults: list[Fault]) -> Answer:
@@ -338,7 +340,8 @@ async def _read(scope: Message, receive: Receive) -> Query:
     params = {key.lower(): value for key, value in pairs}
     path = scope["path"].rstrip("/") or "/"
     base_url = f"http://{headers.get('host', 'localhost')}"
-    return Query(scope["method"], path, params, headers, body, base_url)
+    target = scope["path"] + _with_mark(scope["query_string"].decode())
+    return Query(scope["method"], path, params, headers, body, base_url, target)
 
 
 async def _send(send: Send, answer: Answer, body: bytes, sent: bytes) -> None:

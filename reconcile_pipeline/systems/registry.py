@@ -14,6 +14,7 @@ from reconcile_pipeline.systems.psa.kaseya import KASEYA_BMS, PULSEWAY
 from reconcile_pipeline.systems.psa.syncro import SYNCRO
 from reconcile_pipeline.systems.vendors.cove import COVE
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
+from reconcile_pipeline.systems.vendors.liongard import LIONGARD
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
 
@@ -29,6 +30,7 @@ SYSTEMS: dict[str, System] = {
         PAX8,
         NINJAONE,
         COVE,
+        LIONGARD,
         CSV_FILE,
     )
 }

@@ -4,8 +4,8 @@
 are its own, so that the rest of a world is the same with it and without it.
 """
 
-from reconcile_pipeline.simulators.world.vendors import cove
+from reconcile_pipeline.simulators.world.vendors import cove, liongard
 from reconcile_pipeline.simulators.world.vendors.side import VendorSide
 
-_ALL: tuple[VendorSide, ...] = (cove.SIDE,)
+_ALL: tuple[VendorSide, ...] = (cove.SIDE, liongard.SIDE)
 SIDES = {side.system: side for side in _ALL}

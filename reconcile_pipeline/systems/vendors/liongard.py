@@ -119,8 +119,6 @@ def counting_rules(account: Account) -> Record:
     if not all(UUID.fullmatch(uuid) for uuid in uuids):
         raise unfit(account, "uuids", "Write UUIDs as Liongard shows them, like 0b7e2f10-5a44-….")
     prefix = account.text("metric_prefix")
-    if not prefix and not uuids:
-        raise unfit(account, "metric_prefix", "Write how the names of your metrics begin.")
     return {"id": "counting_rules", "metric_prefix": prefix, "uuids": uuids}
 
 

@@ -40,12 +40,12 @@ def counted_metrics(earlier: Earlier, prefix: str, uuids: Collection[str]) -> li
 
 def _judged(row: Record, prefix: str, uuids: Collection[str]) -> Record | None:
     name, uuid = str(row["Name"]), str(row["UUIDS"]).lower()
-    is_named = bool(prefix) and name.startswith(prefix)
+    is_named = name.startswith(prefix)
     if uuid in uuids or (is_named and row["MetricDisplay"] is True):
         reason = None
     elif is_named:
         reason = "not_displayed"
-    elif prefix and str(row.get("UCK") or "").startswith(prefix):
+    elif str(row.get("UCK") or "").startswith(prefix):
         # It keeps the name it was made with: a new one must not make it vanish without a word.
         reason = "renamed"
     else:

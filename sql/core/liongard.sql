@@ -102,7 +102,6 @@ with met as (
         case
             when
                 answered.error is null
-                and answered.value_type <> 'BOOLEAN'
                 and regexp_full_match(answered.value_text, '-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?')
                 then try_cast(cast(answered.value_text as double) as decimal(18, 4))
         end as number,

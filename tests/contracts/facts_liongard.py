@@ -76,4 +76,5 @@ FACTS = Facts(
     empty_of={"metric_values": b"{}"},
     prepare=hide_parents,
     moves=True,
+    settings={"requests_per_minute": 400},
 )

@@ -16,7 +16,9 @@ from reconcile_pipeline.simulators.psa.syncro import Syncro
 from reconcile_pipeline.simulators.server import Simulator
 from reconcile_pipeline.simulators.truth import (
     backup_csv,
+    cove,
     huntress,
+    liongard,
     nable_ncentral,
     ninjaone,
     pax8,
@@ -30,7 +32,9 @@ from reconcile_pipeline.simulators.truth.kaseya import KaseyaTruth, PulsewayTrut
 from reconcile_pipeline.simulators.truth.psa import PsaTruth
 from reconcile_pipeline.simulators.truth.syncro import SyncroTruth
 from reconcile_pipeline.simulators.truth.usage import Usage
+from reconcile_pipeline.simulators.vendors.cove import Cove
 from reconcile_pipeline.simulators.vendors.huntress import Huntress
+from reconcile_pipeline.simulators.vendors.liongard import Liongard
 from reconcile_pipeline.simulators.vendors.nable_ncentral import NCentral
 from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
 from reconcile_pipeline.simulators.vendors.pax8 import Pax8
@@ -48,6 +52,8 @@ from reconcile_pipeline.simulators.world.records import (
     World,
 )
 from reconcile_pipeline.simulators.world.vendors import SIDES
+from reconcile_pipeline.simulators.world.vendors.cove import COVE
+from reconcile_pipeline.simulators.world.vendors.liongard import LIONGARD
 from reconcile_pipeline.simulators.world.vendors.nable_ncentral import NABLE_NCENTRAL
 
 
@@ -84,6 +90,8 @@ VENDORS = {
     "huntress": SimulatedVendor(Huntress, huntress),
     BACKUP_CSV: SimulatedVendor(None, backup_csv),
     NABLE_NCENTRAL: SimulatedVendor(NCentral, nable_ncentral),
+    COVE: SimulatedVendor(Cove, cove),
+    LIONGARD: SimulatedVendor(Liongard, liongard),
 }
 
 

@@ -54,11 +54,13 @@ class Query:
     headers: dict[str, str]
     body: bytes
     base_url: str
+    target: str = ""
+    """Path and query as they came: with the slash at the path's end, and names that repeat."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """What a route answers; `data` is turned into JSON, None means an empty body."""
+    """What a route answers; `data` is turned into JSON, bytes are sent as they are."""
 
     data: Any = None
     status: int = HTTPStatus.OK
@@ -175,6 +177,10 @@ class Simulator:
         """The path as faults see it: with more than the path, where that tells two lists apart."""
         return query.path
 
+    def address(self, query: Query) -> str:
+        """What routes, faults and the log know a call by; not the path where one path holds all."""
+        return query.path
+
     def lie_about_total(self, data: Any, _off_by: int) -> Any:  # noqa: ANN401
         """The same page with a wrong announced total; unchanged where none is announced."""
         return data
@@ -184,6 +190,7 @@ class Simulator:
         if scope["type"] != "http":
             return
         query = await _read(scope, receive)
+        query.path = self.address(query)
         latency = self.state.latency_seconds
         if latency:
             await asyncio.sleep(latency)
@@ -194,7 +201,7 @@ class Simulator:
         answer, body, sent = self._spoil(query, answer, body, faults)
         # Logged before it is sent: who has the answer must find the call in the log.
         self.log.append(Call(query.method, query.path, int(answer.status)))
-        self.targets.append(scope["path"] + _with_mark(scope["query_string"].decode()))
+        self.targets.append(query.target)
         await _send(send, answer, body, sent)
 
     def _answer(self, query: Query, faults: list[Fault]) -> Answer:
@@ -337,7 +344,8 @@ async def _read(scope: Message, receive: Receive) -> Query:
     params = {key.lower(): value for key, value in pairs}
     path = scope["path"].rstrip("/") or "/"
     base_url = f"http://{headers.get('host', 'localhost')}"
-    return Query(scope["method"], path, params, headers, body, base_url)
+    target = scope["path"] + _with_mark(scope["query_string"].decode())
+    return Query(scope["method"], path, params, headers, body, base_url, target)
 
 
 async def _send(send: Send, answer: Answer, body: bytes, sent: bytes) -> None:
@@ -351,6 +359,8 @@ async def _send(send: Send, answer: Answer, body: bytes, sent: bytes) -> None:
 
 
 def _json(data: object) -> bytes:
+    if isinstance(data, bytes):
+        return data
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 

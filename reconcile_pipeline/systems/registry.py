@@ -12,8 +12,10 @@ from reconcile_pipeline.systems.psa.connectwise import CONNECTWISE
 from reconcile_pipeline.systems.psa.halopsa import HALOPSA
 from reconcile_pipeline.systems.psa.kaseya import KASEYA_BMS, PULSEWAY
 from reconcile_pipeline.systems.psa.syncro import SYNCRO
+from reconcile_pipeline.systems.vendors.cove import COVE
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
 from reconcile_pipeline.systems.vendors.huntress import HUNTRESS
+from reconcile_pipeline.systems.vendors.liongard import LIONGARD
 from reconcile_pipeline.systems.vendors.nable_ncentral import NABLE_NCENTRAL
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
@@ -33,6 +35,8 @@ SYSTEMS: dict[str, System] = {
         NABLE_NCENTRAL,
         SENTINELONE,
         HUNTRESS,
+        COVE,
+        LIONGARD,
         CSV_FILE,
     )
 }

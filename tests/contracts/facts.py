@@ -35,6 +35,14 @@ class Facts:
     token_path: str | None = None
     look_up: str = ""
     """A path that is asked once, by GET and without credentials, where the lists are."""
+    refuses_keys_with: int = 401
+    """The status that wrong keys get: 200 where refusals are told in the body alone."""
+    reads_by_post: frozenset[str] = frozenset()
+    """Paths whose POST is documented to do nothing but read."""
+    moves: bool = False
+    """Every call is first answered with where to ask it: it takes two, and faults strike one."""
+    made_keys: frozenset[str] = frozenset()
+    """Lists whose records get their key from where they stand: none can lack it."""
     names: frozenset[str] = frozenset()
     """Secrets that say who asks rather than prove it: of wrong keys they are the right part."""
     next_path: str = ""
@@ -61,6 +69,11 @@ class Facts:
     """The same code base as another kind: its slow twins of that kind's tests run only at night."""
     is_ordered_by_id: bool = False
     """A record that comes twice breaks the documented order: refused instead of counted once."""
+
+    @property
+    def calls_each(self) -> int:
+        """Calls that one question takes."""
+        return 2 if self.moves else 1
 
     def empty_answer(self, listed: str) -> bytes:
         """What a list answers that holds nothing."""

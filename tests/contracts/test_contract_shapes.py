@@ -17,8 +17,10 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_wrong_shape(bench: Any, kind: str, listed: str, wrong: str) -> None:
+def test_wrong_shape(bench: Any, kind: str, listed: str, wrong: str, facts: dict[str, Any]) -> None:
     """A 200 with anything but the list fails as shape: it is never zero rows."""
+    if WRONG[wrong] == facts[kind].empty_answer(listed):
+        return
     stream = bench.stream(kind, listed)
     bench.fault(kind, stream, what="replace_body", value=lambda _body: WRONG[wrong], times=None)
     manifest = bench.pull(kind)

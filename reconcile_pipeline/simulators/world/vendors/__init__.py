@@ -5,7 +5,9 @@ are its own, so that the rest of a world is the same with it and without it.
 """
 
 from reconcile_pipeline.simulators.world.vendors import (
+    cove,
     huntress,
+    liongard,
     nable_ncentral,
     sentinelone,
 )
@@ -15,5 +17,7 @@ _ALL: tuple[VendorSide, ...] = (
     nable_ncentral.SIDE,
     sentinelone.SIDE,
     huntress.SIDE,
+    cove.SIDE,
+    liongard.SIDE,
 )
 SIDES = {side.system: side for side in _ALL}

@@ -1,0 +1,27 @@
+"""What the documentation says about Cove's lists."""
+
+from contracts_bench.facts import Facts, ids
+
+from reconcile_pipeline.simulators.world.vendors.cove import COVE
+
+PARTNERS, DEVICES = "/jsonapi EnumeratePartners", "/jsonapi EnumerateAccountStatistics"
+
+FACTS = Facts(
+    page_size=5000,
+    # The size stands in the body: test_cove_system looks at it there.
+    size_param="RecordsCount",
+    unpaged=r"/jsonapi .*",
+    holds={
+        "partners": lambda world: ids(world.at[COVE].partners),
+        "devices": lambda world: ids(world.at[COVE].devices),
+    },
+    world_lists={"partners": "cove.partners", "devices": "cove.devices"},
+    # Whoever is below a partner that is gone is gone, too.
+    in_use={"partners": lambda world: {p.parent_id for p in world.at[COVE].partners}},
+    account_of={"devices": "partner_id"},
+    child_paths={"partners": f"{PARTNERS}$", "devices": f"{DEVICES}$"},
+    empty=b'{"id":"1","jsonrpc":"2.0","result":{"result":[]}}',
+    token_path="/jsonapi Login",
+    reads_by_post=frozenset({PARTNERS, DEVICES}),
+    refuses_keys_with=200,
+)

@@ -22,7 +22,7 @@ from reconcile_pipeline.http import diagnosis
 from reconcile_pipeline.http.auth import TOKEN_REFUSALS, KnowsSecrets
 from reconcile_pipeline.http.diagnosis import Call
 from reconcile_pipeline.http.errors import ApiError, TokenError, WireError
-from reconcile_pipeline.http.exchange import CallStats, Limits, Reply, Request
+from reconcile_pipeline.http.exchange import CallStats, Limits, Reply, Request, json_body
 from reconcile_pipeline.http.redaction import quiet_http_loggers, redact
 from reconcile_pipeline.http.retry import backoff_seconds, moment_after, retry_after_seconds
 from reconcile_pipeline.http.strict_json import StrictJsonError, decode_text, parse
@@ -226,7 +226,7 @@ class ApiClient:
             text, data = request.reads(content, self._limits.max_depth)
         except StrictJsonError as problem:
             is_html = "html" in response.headers.get("content-type", "") or (
-                content.lstrip().startswith(b"<")
+                request.reads is json_body and content.lstrip().startswith(b"<")
             )
             error = diagnosis.unusable_json(call, response.status_code, problem, is_html=is_html)
             # The cause would bring the whole body along.

@@ -20,6 +20,7 @@ from reconcile_pipeline.simulators.truth import (
     huntress,
     liongard,
     nable_ncentral,
+    nable_nsight,
     ninjaone,
     pax8,
     sentinelone,
@@ -36,6 +37,7 @@ from reconcile_pipeline.simulators.vendors.cove import Cove
 from reconcile_pipeline.simulators.vendors.huntress import Huntress
 from reconcile_pipeline.simulators.vendors.liongard import Liongard
 from reconcile_pipeline.simulators.vendors.nable_ncentral import NCentral
+from reconcile_pipeline.simulators.vendors.nable_nsight import NSight
 from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
 from reconcile_pipeline.simulators.vendors.pax8 import Pax8
 from reconcile_pipeline.simulators.vendors.sentinelone import SentinelOne
@@ -55,6 +57,7 @@ from reconcile_pipeline.simulators.world.vendors import SIDES
 from reconcile_pipeline.simulators.world.vendors.cove import COVE
 from reconcile_pipeline.simulators.world.vendors.liongard import LIONGARD
 from reconcile_pipeline.simulators.world.vendors.nable_ncentral import NABLE_NCENTRAL
+from reconcile_pipeline.simulators.world.vendors.nable_nsight import NABLE_NSIGHT
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class SimulatedVendor:
 
 
 VENDORS = {
+    NABLE_NSIGHT: SimulatedVendor(NSight, nable_nsight),
     PAX8: SimulatedVendor(Pax8, pax8),
     NINJAONE: SimulatedVendor(NinjaOne, ninjaone),
     "sentinelone": SimulatedVendor(SentinelOne, sentinelone),

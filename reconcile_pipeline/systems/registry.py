@@ -17,6 +17,7 @@ from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
 from reconcile_pipeline.systems.vendors.huntress import HUNTRESS
 from reconcile_pipeline.systems.vendors.liongard import LIONGARD
 from reconcile_pipeline.systems.vendors.nable_ncentral import NABLE_NCENTRAL
+from reconcile_pipeline.systems.vendors.nable_nsight import NABLE_NSIGHT
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
 from reconcile_pipeline.systems.vendors.sentinelone import SENTINELONE
@@ -37,6 +38,7 @@ SYSTEMS: dict[str, System] = {
         HUNTRESS,
         COVE,
         LIONGARD,
+        NABLE_NSIGHT,
         CSV_FILE,
     )
 }

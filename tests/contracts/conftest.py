@@ -157,9 +157,9 @@ class Bench:
         """Let every answer of a list pass through an edit of its records."""
 
         def rewrite(body: bytes) -> bytes:
-            data = json.loads(body)
+            data = FACTS[kind].decode(body)
             edit(stream.records(data))
-            return json.dumps(data).encode()
+            return FACTS[kind].encode(data)
 
         self.fault(kind, stream, what="replace_body", value=rewrite, times=None)
 

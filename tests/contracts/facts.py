@@ -4,6 +4,7 @@ One file per kind beside this one, `facts_<kind>.py`, holds its `FACTS`; a new k
 file and nothing else here.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -65,6 +66,10 @@ class Facts:
     """By list: its empty answer, where that is not `empty`."""
     guarded_by: Mapping[str, str] = field(default_factory=dict)
     """By list: the plan made from it that may not shrink, where that guards it."""
+    decode: Callable[[bytes], Any] = json.loads
+    """Reads an answer's body, where that is not JSON."""
+    encode: Callable[[Any], bytes] = lambda data: json.dumps(data).encode()
+    """Writes such a body."""
     is_twin: bool = False
     """The same code base as another kind: its slow twins of that kind's tests run only at night."""
     is_ordered_by_id: bool = False

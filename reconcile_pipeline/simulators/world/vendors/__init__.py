@@ -9,11 +9,13 @@ from reconcile_pipeline.simulators.world.vendors import (
     huntress,
     liongard,
     nable_ncentral,
+    nable_nsight,
     sentinelone,
 )
 from reconcile_pipeline.simulators.world.vendors.side import VendorSide
 
 _ALL: tuple[VendorSide, ...] = (
+    nable_nsight.SIDE,
     nable_ncentral.SIDE,
     sentinelone.SIDE,
     huntress.SIDE,

@@ -150,8 +150,8 @@ class SophosWriter:
         self._line(suspended, "CIXA-MSP", 4).account_status = "suspended"
         gone = self._line(suspended, "CEMA-MSP", 3)
         gone.account_id, gone.assigned_to = new_uuid(rng), "Closed & Gone Ltd"
-        firewall = self._line(suspended, "XGS-MSP", 1)
-        firewall.account_id = firewall.assigned_to = None
+        loose, nameless = (self._line(suspended, "XGS-MSP", 1) for _ in range(2))
+        loose.account_id = nameless.account_id = nameless.assigned_to = None
         trial = self._tenant("Kestrel Catering (trial)", "trial")
         trial.name, trial.show_as = "Kestrel Catering", "Kestrel Catering (trial)"
         trial.has_assistance = False

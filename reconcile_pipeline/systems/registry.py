@@ -13,6 +13,7 @@ from reconcile_pipeline.systems.psa.halopsa import HALOPSA
 from reconcile_pipeline.systems.psa.kaseya import KASEYA_BMS, PULSEWAY
 from reconcile_pipeline.systems.psa.syncro import SYNCRO
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
+from reconcile_pipeline.systems.vendors.dropsuite import DROPSUITE
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
 from reconcile_pipeline.systems.vendors.sophos import SOPHOS
@@ -29,6 +30,7 @@ SYSTEMS: dict[str, System] = {
         PAX8,
         NINJAONE,
         SOPHOS,
+        DROPSUITE,
         CSV_FILE,
     )
 }

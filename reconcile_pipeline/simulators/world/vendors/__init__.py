@@ -4,8 +4,8 @@
 are its own, so that the rest of a world is the same with it and without it.
 """
 
-from reconcile_pipeline.simulators.world.vendors import sophos
+from reconcile_pipeline.simulators.world.vendors import dropsuite, sophos
 from reconcile_pipeline.simulators.world.vendors.side import VendorSide
 
-_ALL: tuple[VendorSide, ...] = (sophos.SIDE,)
+_ALL: tuple[VendorSide, ...] = (sophos.SIDE, dropsuite.SIDE)
 SIDES = {side.system: side for side in _ALL}

@@ -17,6 +17,7 @@ from reconcile_pipeline.simulators.server import Simulator
 from reconcile_pipeline.simulators.truth import (
     backup_csv,
     cove,
+    dropsuite,
     huntress,
     liongard,
     nable_ncentral,
@@ -24,6 +25,7 @@ from reconcile_pipeline.simulators.truth import (
     ninjaone,
     pax8,
     sentinelone,
+    sophos,
 )
 from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
 from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
@@ -34,6 +36,7 @@ from reconcile_pipeline.simulators.truth.psa import PsaTruth
 from reconcile_pipeline.simulators.truth.syncro import SyncroTruth
 from reconcile_pipeline.simulators.truth.usage import Usage
 from reconcile_pipeline.simulators.vendors.cove import Cove
+from reconcile_pipeline.simulators.vendors.dropsuite import Dropsuite
 from reconcile_pipeline.simulators.vendors.huntress import Huntress
 from reconcile_pipeline.simulators.vendors.liongard import Liongard
 from reconcile_pipeline.simulators.vendors.nable_ncentral import NCentral
@@ -41,6 +44,7 @@ from reconcile_pipeline.simulators.vendors.nable_nsight import NSight
 from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
 from reconcile_pipeline.simulators.vendors.pax8 import Pax8
 from reconcile_pipeline.simulators.vendors.sentinelone import SentinelOne
+from reconcile_pipeline.simulators.vendors.sophos import Sophos
 from reconcile_pipeline.simulators.world.records import (
     AUTOTASK,
     BACKUP_CSV,
@@ -55,9 +59,11 @@ from reconcile_pipeline.simulators.world.records import (
 )
 from reconcile_pipeline.simulators.world.vendors import SIDES
 from reconcile_pipeline.simulators.world.vendors.cove import COVE
+from reconcile_pipeline.simulators.world.vendors.dropsuite import DROPSUITE
 from reconcile_pipeline.simulators.world.vendors.liongard import LIONGARD
 from reconcile_pipeline.simulators.world.vendors.nable_ncentral import NABLE_NCENTRAL
 from reconcile_pipeline.simulators.world.vendors.nable_nsight import NABLE_NSIGHT
+from reconcile_pipeline.simulators.world.vendors.sophos import SOPHOS
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,8 @@ VENDORS = {
     NINJAONE: SimulatedVendor(NinjaOne, ninjaone),
     "sentinelone": SimulatedVendor(SentinelOne, sentinelone),
     "huntress": SimulatedVendor(Huntress, huntress),
+    SOPHOS: SimulatedVendor(Sophos, sophos),
+    DROPSUITE: SimulatedVendor(Dropsuite, dropsuite),
     BACKUP_CSV: SimulatedVendor(None, backup_csv),
     NABLE_NCENTRAL: SimulatedVendor(NCentral, nable_ncentral),
     COVE: SimulatedVendor(Cove, cove),

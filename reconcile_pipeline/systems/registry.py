@@ -14,6 +14,7 @@ from reconcile_pipeline.systems.psa.kaseya import KASEYA_BMS, PULSEWAY
 from reconcile_pipeline.systems.psa.syncro import SYNCRO
 from reconcile_pipeline.systems.vendors.cove import COVE
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
+from reconcile_pipeline.systems.vendors.dropsuite import DROPSUITE
 from reconcile_pipeline.systems.vendors.huntress import HUNTRESS
 from reconcile_pipeline.systems.vendors.liongard import LIONGARD
 from reconcile_pipeline.systems.vendors.nable_ncentral import NABLE_NCENTRAL
@@ -21,6 +22,7 @@ from reconcile_pipeline.systems.vendors.nable_nsight import NABLE_NSIGHT
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
 from reconcile_pipeline.systems.vendors.sentinelone import SENTINELONE
+from reconcile_pipeline.systems.vendors.sophos import SOPHOS
 
 SYSTEMS: dict[str, System] = {
     system.kind: system
@@ -39,6 +41,8 @@ SYSTEMS: dict[str, System] = {
         COVE,
         LIONGARD,
         NABLE_NSIGHT,
+        SOPHOS,
+        DROPSUITE,
         CSV_FILE,
     )
 }

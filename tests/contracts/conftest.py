@@ -30,6 +30,7 @@ from contracts_bench.facts import Facts, load_facts
 
 from reconcile_pipeline.landing.manifest import Manifest
 from reconcile_pipeline.landing.pull import Pull, pull_all
+from reconcile_pipeline.model import PipelineError
 from reconcile_pipeline.settings_checks import Table, read_table
 from reconcile_pipeline.settings_systems import SecretSource, SystemSettings
 from reconcile_pipeline.simulators.psa.autotask_units import OVERLAPPING
@@ -158,7 +159,12 @@ class Bench:
 
         def rewrite(body: bytes) -> bytes:
             data = FACTS[kind].decode(body)
-            edit(stream.records(data))
+            try:
+                rows = stream.records(data)
+            except PipelineError:
+                # A refusal that is an answer holds no records.
+                return body
+            edit(rows)
             return FACTS[kind].encode(data)
 
         self.fault(kind, stream, what="replace_body", value=rewrite, times=None)
@@ -202,9 +208,16 @@ class Bench:
         home = self.landing / manifest.relative_path
         found: dict[str, list[Record]] = {}
         for name, stream in fetched_streams(manifest.kind).items():
-            bodies = pq.read_table(home / f"{name}.parquet").column("body").to_pylist()
+            pages = pq.read_table(home / f"{name}.parquet").to_pylist()
+            bodies = [page["body"] for page in pages if page["status"] == 200]
             found[name] = [row for body in bodies for row in stream.records(json.loads(body))]
         return found
+
+    def statuses(self, manifest: Manifest, listed: str) -> list[int]:
+        """How each page of a list was answered."""
+        path = self.landing / manifest.relative_path / f"{listed}.parquet"
+        statuses: list[int] = pq.read_table(path).column("status").to_pylist()
+        return statuses
 
     def landed_text(self) -> str:
         """Everything that lies in the landing folder, decompressed."""

@@ -11,6 +11,7 @@ FACTS = Facts(
     holds={"clients": lambda world: ids(world.at["nable_nsight"].clients)},
     world_lists={"clients": "nable_nsight.clients"},
     account_of={"clients": "id"},
+    child_paths={"clients": "^/api$"},
     empty=b'<result status="OK"><items></items></result>',
     settings={"seconds_between_calls": 0},
     refuses_keys_with=200,

@@ -39,7 +39,9 @@ def test_throttled_once(
     assert pauses == [7.0]
     again = facts[kind].calls_each
     assert manifest.calls == clean_pull.calls + again == len(bench.server(kind).log)
-    assert (manifest.retries, manifest.throttled_seconds) == (1, 7.0)
+    assert manifest.retries == 1
+    # Our own limits are measured with it: a busy machine is a moment late.
+    assert manifest.throttled_seconds == pytest.approx(7.0, abs=0.1)
 
 
 def test_throttled_for_an_hour(bench: Any, kind: str, pauses: list[float]) -> None:

@@ -6,11 +6,13 @@ are its own, so that the rest of a world is the same with it and without it.
 
 from reconcile_pipeline.simulators.world.vendors import (
     cove,
+    dropsuite,
     huntress,
     liongard,
     nable_ncentral,
     nable_nsight,
     sentinelone,
+    sophos,
 )
 from reconcile_pipeline.simulators.world.vendors.side import VendorSide
 
@@ -21,5 +23,7 @@ _ALL: tuple[VendorSide, ...] = (
     huntress.SIDE,
     cove.SIDE,
     liongard.SIDE,
+    sophos.SIDE,
+    dropsuite.SIDE,
 )
 SIDES = {side.system: side for side in _ALL}

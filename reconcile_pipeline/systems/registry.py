@@ -15,6 +15,7 @@ from reconcile_pipeline.systems.psa.syncro import SYNCRO
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
+from reconcile_pipeline.systems.vendors.veeam_vspc import VEEAM_VSPC
 
 SYSTEMS: dict[str, System] = {
     system.kind: system
@@ -27,6 +28,7 @@ SYSTEMS: dict[str, System] = {
         SYNCRO,
         PAX8,
         NINJAONE,
+        VEEAM_VSPC,
         CSV_FILE,
     )
 }

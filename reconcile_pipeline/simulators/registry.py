@@ -14,7 +14,7 @@ from reconcile_pipeline.simulators.psa.halopsa import HaloPsa
 from reconcile_pipeline.simulators.psa.kaseya import Kaseya, Pulseway
 from reconcile_pipeline.simulators.psa.syncro import Syncro
 from reconcile_pipeline.simulators.server import Simulator
-from reconcile_pipeline.simulators.truth import backup_csv, ninjaone, pax8
+from reconcile_pipeline.simulators.truth import backup_csv, ninjaone, pax8, veeam_vspc
 from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
 from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
 from reconcile_pipeline.simulators.truth.expected import VendorTruth, judged
@@ -25,6 +25,7 @@ from reconcile_pipeline.simulators.truth.syncro import SyncroTruth
 from reconcile_pipeline.simulators.truth.usage import Usage
 from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
 from reconcile_pipeline.simulators.vendors.pax8 import Pax8
+from reconcile_pipeline.simulators.vendors.veeam_vspc import Veeam
 from reconcile_pipeline.simulators.world.records import (
     AUTOTASK,
     BACKUP_CSV,
@@ -38,6 +39,7 @@ from reconcile_pipeline.simulators.world.records import (
     World,
 )
 from reconcile_pipeline.simulators.world.vendors import SIDES
+from reconcile_pipeline.simulators.world.vendors.veeam_vspc import VEEAM_VSPC
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class SimulatedVendor:
 VENDORS = {
     PAX8: SimulatedVendor(Pax8, pax8),
     NINJAONE: SimulatedVendor(NinjaOne, ninjaone),
+    VEEAM_VSPC: SimulatedVendor(Veeam, veeam_vspc),
     BACKUP_CSV: SimulatedVendor(None, backup_csv),
 }
 

@@ -12,6 +12,8 @@ import pytest
 
 from reconcile_pipeline.landing.manifest import Manifest
 from reconcile_pipeline.simulators.world.build import build_world
+from reconcile_pipeline.simulators.world.vendors import SIDES
+from reconcile_pipeline.systems.reading import at
 from reconcile_pipeline.systems.registry import SYSTEMS
 
 
@@ -33,7 +35,7 @@ def full(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[FullPull]:
     shared = clean[0]
-    world = build_world(request.param, "small", shared.simulation.world.as_of)
+    world = build_world(request.param, "small", shared.simulation.world.as_of, SIDES)
     with serve_all(world) as simulation:
         folder: Path = tmp_path_factory.mktemp("full")
         bench = type(shared)(simulation, folder)
@@ -60,7 +62,8 @@ def test_all_records_are_landed_once(full: FullPull, facts: dict[str, Any], kind
     landed = full.bench.landed(manifest)
     counted = {stream.name: stream for stream in manifest.streams}
     for name, held in facts[kind].holds.items():
-        found = Counter(str(record["id"]) for record in landed[name])
+        key = full.bench.stream(kind, name).key
+        found = Counter(str(at(record, key)) for record in landed[name])
         assert found == Counter(map(str, held(full.bench.simulation.world))), name
         assert counted[name].records == counted[name].distinct_keys == found.total(), name
 

@@ -92,11 +92,19 @@ class Console:
 CONTROL = ("control_totals", "measure, records, qty")
 
 
-@pytest.fixture
-def console() -> Iterator[Console]:
+@pytest.fixture(scope="module")
+def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Made once: making all tables costs more than a test."""
     with duckdb.connect() as connection:
         create_tables(connection)
-        yield Console(connection)
+        yield connection
+
+
+@pytest.fixture
+def console(warehouse: duckdb.DuckDBPyConnection) -> Console:
+    for table in ("accounts", "services", "usage", "left_out", "control_totals"):
+        warehouse.execute(f"delete from core.{table}")  # noqa: S608 - our own names
+    return Console(warehouse)
 
 
 def workload(name: str, used: int, new: int = 0, weight: float = 11.0) -> Row:

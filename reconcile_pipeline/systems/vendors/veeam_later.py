@@ -30,10 +30,12 @@ async def fetch_later(client: ApiClient, request: Request, headers: Mapping[str,
     waited, pause = 0.0, FIRST_PAUSE_SECONDS
     while (status := await _status(client, action)) != "succeed":
         if status in _GIVEN_UP:
-            raise _unprepared(client.system, request, f"ended the preparation as {status!r}")
+            told = f"ended the preparation as {status!r}"
+            raise _unprepared(client.system, request, told, is_transient=True)
         if waited >= LONGEST_WAIT_SECONDS:
             minutes = LONGEST_WAIT_SECONDS / 60
-            raise _unprepared(client.system, request, f"had nothing after {minutes:.0f} minutes")
+            told = f"had nothing after {minutes:.0f} minutes"
+            raise _unprepared(client.system, request, told)
         await client.pause(pause)
         waited += pause
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
@@ -78,10 +80,13 @@ async def _ask(client: ApiClient, path: str, template: str) -> Reply:
         raise
 
 
-def _unprepared(system: str, request: Request, what: str) -> ApiError:
+def _unprepared(
+    system: str, request: Request, what: str, *, is_transient: bool = False
+) -> ApiError:
     return ApiError(
         f"{system}: {request.method} {request.template} was queued, and the console {what}.",
         next_step="Pull again at a quieter hour; if it stays, look at the console's own health.",
         category=Category.UNREACHABLE,
         system=system,
+        is_transient=is_transient,
     )

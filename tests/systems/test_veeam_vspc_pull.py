@@ -1,11 +1,13 @@
 """Whole pulls from a served Veeam console: small pages, queued lists, pauses, users, tokens."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from reconcile_pipeline.landing.manifest import Manifest
@@ -85,8 +87,24 @@ def test_a_lowered_page_size_loses_nobody(
     assert len(server.log) == -(-whole["companies"] // 7) + -(-whole["usage"] // 7)
 
 
+def test_rows_of_another_day_do_not_look_like_a_changing_list(
+    server: SimulatedServer, do_pull: DoPull
+) -> None:
+    """One location on two days is two records: the pull is whole, SQL keeps the one day."""
+
+    def add_a_day(body: bytes) -> bytes:
+        data = json.loads(body)
+        data["data"] += [row | {"date": "2026-11-20", "counters": []} for row in data["data"]]
+        data["meta"]["pagingInfo"]["total"] *= 2
+        return json.dumps(data).encode()
+
+    whole = sizes(do_pull())
+    server.faults.add("/usage$", kind="replace_body", value=add_a_day)
+    assert sizes(do_pull())["usage"] == 2 * whole["usage"]
+
+
 def test_a_queued_list_is_waited_for(
-    server: SimulatedServer, state: VspcState, do_pull: DoPull, pauses: list[float]
+    server: SimulatedServer, state: VspcState, do_pull: DoPull, pauses: list[float], tmp_path: Path
 ) -> None:
     """202 is no empty list: its action is asked, at our address, until the list is there."""
     whole = sizes(do_pull(read_licences=True))
@@ -100,6 +118,8 @@ def test_a_queued_list_is_waited_for(
     assert paths[0] == "companies"
     assert paths[-1] == "result"
     assert len(set(paths[1:4])) == 1
+    landed = pq.read_table(tmp_path / manifest.relative_path / "companies.parquet")
+    assert landed.column("template").to_pylist() == ["/organizations/companies"]
 
 
 @pytest.mark.parametrize("ending", ["failed", "canceled"])

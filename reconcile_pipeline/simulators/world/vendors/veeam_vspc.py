@@ -189,12 +189,12 @@ class VspcWriter:
         return company
 
     def _locations(self, company: VspcCompany) -> list[VspcLocation]:
-        made = [
-            VspcLocation(new_uuid(self._rng), company.id)
-            for _ in range(self._rng.choice((1, 1, 2, 2, 3)))
-        ]
-        self._held.locations += made
-        return made
+        return [self._location(company.id) for _ in range(self._rng.choice((1, 1, 2, 2, 3)))]
+
+    def _location(self, company_id: str) -> VspcLocation:
+        place = VspcLocation(new_uuid(self._rng), company_id)
+        self._held.locations.append(place)
+        return place
 
     def _shares(self, units: int, count: int) -> list[int]:
         """The units of each company; no company gets a second unit before all have one."""
@@ -206,9 +206,12 @@ class VspcWriter:
 
     def _store(self, places: list[VspcLocation], counter: str, units: int) -> None:
         """Bytes that fill the last unit only in part, spread over the locations."""
-        left = units * TERABYTE - self._rng.randrange(TERABYTE - 1) if units else 0
+        left = units * TERABYTE - self._rng.randrange(TERABYTE // 2) if units else 0
+        if len(places) == 1:
+            # Rounded at each place, two of them would make a unit too many.
+            places.append(self._location(places[0].company_id))
         for place in places[1:]:
-            part = self._rng.randint(0, left)
+            part = self._rng.randint(1, left // 2) if units else 0
             place.counters[counter] += part
             left -= part
         places[0].counters[counter] += left

@@ -48,7 +48,7 @@ class Tally:
             self.announced = announced
         for record in records:
             self._check_fields(record)
-            key = str(_at(record, self._stream.key))
+            key = self._key(record)
             content = hash(repr(record))
             if self._contents.setdefault(key, content) != content:
                 raise ListChangedError(f"record {key} came twice with different contents")
@@ -66,6 +66,10 @@ class Tally:
                 next_step=self._stream.empty_hint or "Check what the API user may see.",
                 category=Category.PERMISSION,
             )
+
+    def _key(self, record: Record) -> str:
+        paths = (self._stream.key, *self._stream.also_key)
+        return " ".join(str(_at(record, path)) for path in paths)
 
     def _check_fields(self, record: Record) -> None:
         for path in (self._stream.key, *self._stream.required):

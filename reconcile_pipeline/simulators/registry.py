@@ -26,6 +26,7 @@ from reconcile_pipeline.simulators.truth import (
     pax8,
     sentinelone,
     sophos,
+    veeam_vspc,
 )
 from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
 from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
@@ -45,6 +46,7 @@ from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
 from reconcile_pipeline.simulators.vendors.pax8 import Pax8
 from reconcile_pipeline.simulators.vendors.sentinelone import SentinelOne
 from reconcile_pipeline.simulators.vendors.sophos import Sophos
+from reconcile_pipeline.simulators.vendors.veeam_vspc import Veeam
 from reconcile_pipeline.simulators.world.records import (
     AUTOTASK,
     BACKUP_CSV,
@@ -64,6 +66,7 @@ from reconcile_pipeline.simulators.world.vendors.liongard import LIONGARD
 from reconcile_pipeline.simulators.world.vendors.nable_ncentral import NABLE_NCENTRAL
 from reconcile_pipeline.simulators.world.vendors.nable_nsight import NABLE_NSIGHT
 from reconcile_pipeline.simulators.world.vendors.sophos import SOPHOS
+from reconcile_pipeline.simulators.world.vendors.veeam_vspc import VEEAM_VSPC
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ VENDORS = {
     "huntress": SimulatedVendor(Huntress, huntress),
     SOPHOS: SimulatedVendor(Sophos, sophos),
     DROPSUITE: SimulatedVendor(Dropsuite, dropsuite),
+    VEEAM_VSPC: SimulatedVendor(Veeam, veeam_vspc),
     BACKUP_CSV: SimulatedVendor(None, backup_csv),
     NABLE_NCENTRAL: SimulatedVendor(NCentral, nable_ncentral),
     COVE: SimulatedVendor(Cove, cove),

@@ -69,6 +69,8 @@ class Stream:
     request: Request | None = None
     """The list's first request; None when `children` makes one request per parent."""
     key: str = "id"
+    also_key: tuple[str, ...] = ()
+    """Further dotted paths, where only all of them together identify a record."""
     required: tuple[str, ...] = ()
     """Dotted paths that must be present and not null, or the pull is refused as `shape`."""
     numbers: tuple[str, ...] = ()

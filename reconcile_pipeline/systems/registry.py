@@ -23,6 +23,7 @@ from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
 from reconcile_pipeline.systems.vendors.sentinelone import SENTINELONE
 from reconcile_pipeline.systems.vendors.sophos import SOPHOS
+from reconcile_pipeline.systems.vendors.veeam_vspc import VEEAM_VSPC
 
 SYSTEMS: dict[str, System] = {
     system.kind: system
@@ -43,6 +44,7 @@ SYSTEMS: dict[str, System] = {
         NABLE_NSIGHT,
         SOPHOS,
         DROPSUITE,
+        VEEAM_VSPC,
         CSV_FILE,
     )
 }

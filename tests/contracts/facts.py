@@ -72,8 +72,6 @@ class Facts:
     """Writes such a body."""
     is_twin: bool = False
     """The same code base as another kind: its slow twins of that kind's tests run only at night."""
-    made_keys: frozenset[str] = frozenset()
-    """Lists whose records have no id: their key is made of other fields, so it is never missing."""
     answered_by: Mapping[str, int] = field(default_factory=dict)
     """By list: the refusal that is an answer there, landed as such: one customer hides its own."""
     is_ordered_by_id: bool = False

@@ -93,6 +93,14 @@ def test_an_identical_repeat_counts_once(stream_of: MakeStream) -> None:
     assert (tally.records, tally.distinct_keys) == (3, 2)
 
 
+def test_several_fields_may_identify_a_record(stream_of: MakeStream) -> None:
+    """Where only all of them do, one that differs makes another record, not a changed one."""
+    tally = Tally(stream_of(also_key=("quantity",)), "Made-up")
+    tally.add([whole(quantity=5), whole(quantity=6), whole(quantity=6)], 2)
+    tally.finish()
+    assert (tally.records, tally.distinct_keys) == (3, 2)
+
+
 @pytest.mark.parametrize("second", [whole(quantity=6), whole(extra=1), {"id": 7}])
 def test_one_key_with_two_contents_is_a_changed_list(
     stream_of: MakeStream, second: dict[str, Any]

@@ -13,6 +13,7 @@ from reconcile_pipeline.simulators.world.vendors import (
     nable_nsight,
     sentinelone,
     sophos,
+    veeam_vspc,
 )
 from reconcile_pipeline.simulators.world.vendors.side import VendorSide
 
@@ -25,5 +26,6 @@ _ALL: tuple[VendorSide, ...] = (
     liongard.SIDE,
     sophos.SIDE,
     dropsuite.SIDE,
+    veeam_vspc.SIDE,
 )
 SIDES = {side.system: side for side in _ALL}

@@ -15,6 +15,7 @@ from reconcile_pipeline.systems.psa.syncro import SYNCRO
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
+from reconcile_pipeline.systems.vendors.push import PUSH
 
 SYSTEMS: dict[str, System] = {
     system.kind: system
@@ -28,6 +29,7 @@ SYSTEMS: dict[str, System] = {
         PAX8,
         NINJAONE,
         CSV_FILE,
+        PUSH,
     )
 }
 

@@ -178,6 +178,24 @@ used as (
     group by accounts.company_id, feeds.service_group_id
 ),
 
+-- Of which pairs a vendor told only a part: an account without a count is then unknown, not zero.
+untold as (
+    select distinct
+        accounts.company_id,
+        feeds.service_group_id
+    from accounts
+    inner join feeds on accounts.system = feeds.system
+    inner join core.services as services
+        on feeds.system = services.system and feeds.service_id = services.service_id
+    inner join pulls on services.pull_id = pulls.pull_id
+    left join core.usage as usage
+        on
+            services.pull_id = usage.pull_id
+            and accounts.account_id = usage.account_id
+            and services.service_id = usage.service_id
+    where accounts.is_listed and services.is_absence_unknown and usage.account_id is null
+),
+
 -- Which accounts and services a count rests on: mapping one of them otherwise is another question.
 account_prints as (
     select
@@ -253,7 +271,8 @@ compared as (
         line_sums.units_from,
         line_sums.invoiced_on,
         case
-            when vendor_side.listed > 0 and vendor_side.without_pull = 0 then coalesce(used.qty_vendor, 0)
+            when vendor_side.listed > 0 and vendor_side.without_pull = 0 and untold.company_id is null
+                then coalesce(used.qty_vendor, 0)
         end as qty_vendor,
         case
             when line_sums.company_id is not null then line_prices.unit_price
@@ -268,6 +287,7 @@ compared as (
         )), 12) as mapping_version,
         -- One vendor's count is no answer while another that feeds the group was never read.
         vendor_side.without_pull > 0 as is_incomplete,
+        untold.company_id is not null as is_untold,
         vendor_side.stale = 1 or psa.is_stale as is_stale,
         vendor_side.gone = 1 as is_gone,
         vendor_side.grace = 1 or psa.is_grace as is_grace,
@@ -285,6 +305,10 @@ compared as (
             and vendor_side.service_group_id = line_prices.service_group_id
     left join used
         on vendor_side.company_id = used.company_id and vendor_side.service_group_id = used.service_group_id
+    left join untold
+        on
+            vendor_side.company_id = untold.company_id
+            and vendor_side.service_group_id = untold.service_group_id
     left join group_prices on vendor_side.service_group_id = group_prices.service_group_id
     left join linked_groups on vendor_side.service_group_id = linked_groups.service_group_id
     left join account_prints
@@ -314,6 +338,7 @@ judged as (
         compared.invoiced_on,
         compared.mapping_version,
         compared.feeding,
+        compared.is_untold,
         compared.is_gone,
         compared.is_grace,
         compared.evidence_as_of,
@@ -358,6 +383,7 @@ named as (
             else ''
         end as source_text,
         judged.feeding,
+        judged.is_untold,
         judged.is_gone,
         md5(concat($period, '|', judged.company_id, '|', judged.service_group_id)) as long_id,
         md5(concat(
@@ -446,6 +472,7 @@ select
             then concat('Invoiced ', named.psa_text, '; a vendor has no complete pull this period.')
         else concat('Invoiced ', named.psa_text, '; ', case
             when named.feeding = 0 then 'mapped only to the version without a term, which has no count.'
+            when named.is_untold then 'a count that the product needs was not sent this month.'
             when named.is_gone then 'the vendor does not list the mapped account, or it is inactive.'
             else 'the company has no mapped account at the vendor.'
         end)
@@ -460,6 +487,7 @@ select
         when 'incomplete_evidence' then 'Mend the failing pull, then decide.'
         else case
             when named.feeding = 0 then 'Map the product to the vendor service with its billing term.'
+            when named.is_untold then 'Push every count of the account, zeros too, then pull again.'
             when named.is_gone then 'Reactivate the account at the vendor, or end the line.'
             else 'Map the company''s account at the vendor, or end the line.'
         end

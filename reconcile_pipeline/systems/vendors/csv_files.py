@@ -5,7 +5,7 @@ its text becomes lines in `csv_text`; what a row must be, and what happens to ot
 """
 
 import hashlib
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -103,7 +103,7 @@ def streams(account: Account, _on: date) -> list[Stream]:
     return [rows, *others]
 
 
-def read(account: Account, on: date) -> list[Document]:
+def read(account: Account, on: date, _now: datetime | None = None) -> list[Document]:
     """Read the account's file for the month of `on`.
 
     Returns:

@@ -18,6 +18,8 @@ from reconcile_pipeline.systems.vendors.push_tables import COLUMNS, SCHEMA_VERSI
 
 API, SNAPSHOT, COMMAND = "api", "snapshot", "command"
 """Where a batch came from: one call of the compatible API, one snapshot, a person's command."""
+STARTED = "the server was started"
+"""A refusal of nobody: what came while it was down was lost, and a run around it is not whole."""
 PENDING, ACTIVE = "pending", "active"
 STATUSES = (ACTIVE, "inactive", PENDING, "disabled", "error")
 UNIT = "unit"

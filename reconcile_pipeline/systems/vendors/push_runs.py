@@ -28,6 +28,8 @@ class Post:
     period: str = ""
     is_built: bool = True
     """Sent without no_build=true: the last of its run, if others came before with it."""
+    is_start: bool = False
+    """No post at all: the server was started, and posts may have been lost before."""
 
 
 @dataclass(eq=False)
@@ -96,6 +98,8 @@ def split_runs(posts: Iterable[Post], gap: timedelta, now: datetime) -> list[Run
         if run.last_at and post.received_at - run.last_at > gap:
             _end(runs, run, run.last_at + gap)
             run, is_unbuilt = Run(), False
+        if post.is_start and not run.posts:
+            continue
         run.last_at = post.received_at
         if post.pair is None:
             run.refused += 1

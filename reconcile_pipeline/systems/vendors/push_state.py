@@ -14,6 +14,7 @@ from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.systems.vendors.push_inbox import (
     API,
     SNAPSHOT,
+    STARTED,
     Row,
     accounts,
     rows,
@@ -208,7 +209,7 @@ def _posts(connection: sqlite3.Connection) -> list[Post]:
     )
     lost = rows(
         connection,
-        "select batches.seq, batch_id, refusals.received_at"
+        "select batches.seq, batch_id, refusals.received_at, reason"
         " from refusals join batches using (batch_id)",
     )
     posts = [
@@ -224,7 +225,13 @@ def _posts(connection: sqlite3.Connection) -> list[Post]:
         for row in kept
     ]
     posts += [
-        Post(row["seq"], row["batch_id"], datetime.fromisoformat(row["received_at"]), None)
+        Post(
+            row["seq"],
+            row["batch_id"],
+            datetime.fromisoformat(row["received_at"]),
+            None,
+            is_start=row["reason"] == STARTED,
+        )
         for row in lost
     ]
     return sorted(posts, key=lambda post: post.order)

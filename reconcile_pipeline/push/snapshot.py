@@ -6,7 +6,7 @@ the script that has lost its customers before it can say so of all of them.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -153,8 +153,9 @@ def _store(batch: Batch, call: Call, snapshot: Snapshot) -> dict[str, Any]:
     known_accounts = {row["account_id"]: row for row in accounts(connection)}
     known_services = {row["service_id"]: row for row in services(connection)}
     _refuse_strangers(snapshot, known_accounts.keys(), known_services.keys())
-    _guard(connection, snapshot)
-    gone = _becoming_zero(connection, snapshot)
+    in_use = _in_use(connection)
+    _guard(snapshot, in_use)
+    gone = len(in_use - snapshot.counts.keys()) if snapshot.mode == FULL else 0
     for account_id, values in snapshot.accounts.items():
         before = known_accounts.get(account_id, {})
         if any(before.get(name) != value for name, value in values.items()):
@@ -215,7 +216,9 @@ def _refuse_older(connection: Connection, snapshot: Snapshot) -> None:
         raise Refusal(409, f"A newer snapshot of {snapshot.period} is stored: as of {newest}.")
 
 
-def _refuse_strangers(snapshot: Snapshot, known: Any, known_services: Any) -> None:  # noqa: ANN401
+def _refuse_strangers(
+    snapshot: Snapshot, known: Collection[str], known_services: Collection[str]
+) -> None:
     for account_id, service_id in snapshot.counts:
         if account_id not in snapshot.accounts and account_id not in known:
             raise Refusal(
@@ -227,37 +230,30 @@ def _refuse_strangers(snapshot: Snapshot, known: Any, known_services: Any) -> No
             )
 
 
-def _guard(connection: Connection, snapshot: Snapshot) -> None:
-    """Stop a full snapshot that lost more than half of the customers of the one before."""
-    if snapshot.mode != FULL or snapshot.allow_drop:
-        return
-    query = (
-        "select count(distinct account_id) as in_use from counts where cast(quantity as real) > 0"
-        " and batch_id = (select batch_id from snapshots where mode = ? order by seq desc limit 1)"
-    )
-    before = int(rows(connection, query, FULL)[0]["in_use"])
-    if snapshot.accounts_in_use * 2 < before:
-        raise Refusal(
-            409,
-            f"This full snapshot has {snapshot.accounts_in_use} customers in use, and the last one"
-            f' had {before}. If more than half are really gone, send "allow_drop": true.',
-            accounts_before=before,
-            accounts_now=snapshot.accounts_in_use,
-        )
-
-
-def _becoming_zero(connection: Connection, snapshot: Snapshot) -> int:
-    """Count the pairs above zero in the last full snapshot, or since, that this one ends."""
-    if snapshot.mode != FULL:
-        return 0
+def _in_use(connection: Connection) -> set[Pair]:
+    """Pairs that were above zero in the last full snapshot, or in what came since."""
     query = (
         "select account_id, service_id from counts join (select max(seq) as seq from counts"
         " where seq >= coalesce((select min(seq) from counts where batch_id ="
         " (select batch_id from snapshots where mode = ? order by seq desc limit 1)), 0)"
         " group by account_id, service_id) using (seq) where cast(quantity as real) > 0"
     )
-    found = rows(connection, query, FULL)
-    return sum((row["account_id"], row["service_id"]) not in snapshot.counts for row in found)
+    return {(row["account_id"], row["service_id"]) for row in rows(connection, query, FULL)}
+
+
+def _guard(snapshot: Snapshot, in_use: Collection[Pair]) -> None:
+    """Stop a full snapshot that lost more than half of the customers there were."""
+    if snapshot.mode != FULL or snapshot.allow_drop:
+        return
+    before = len({account_id for account_id, _service in in_use})
+    if snapshot.accounts_in_use * 2 < before:
+        raise Refusal(
+            409,
+            f"This full snapshot has {snapshot.accounts_in_use} customers in use, and there were"
+            f' {before}. If more than half are really gone, send "allow_drop": true.',
+            accounts_before=before,
+            accounts_now=snapshot.accounts_in_use,
+        )
 
 
 def _accounts(body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

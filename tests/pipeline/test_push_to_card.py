@@ -123,11 +123,9 @@ def story(
         rows = published("select * from recon.cards where period = $period")
         ours = {row["company_id"] for row in found.customers}
         wanted = [row for row in rows if row["company_id"] in ours]
-        members = published(
-            "select service_group_id from map.service_groups where period = $period"
-            f" and member_id = '{group.removeprefix('product:')}'"
-        )
-        groups = {row["service_group_id"] for row in members} or {group}
+        product = group.removeprefix("product:")
+        members = published("select * from map.service_groups where period = $period")
+        groups = {row["service_group_id"] for row in members if row["member_id"] == product}
         return {row["company_id"]: row for row in wanted if row["service_group_id"] in groups}
 
     rows = published(CUSTOMERS)

@@ -17,6 +17,7 @@ from reconcile_pipeline.model import Category, PipelineError, Role
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.reconciling.policies import Policy
 from reconcile_pipeline.settings_checks import Table, read_table, suggestion
+from reconcile_pipeline.settings_push import PushSettings
 from reconcile_pipeline.settings_systems import SecretSource, SystemSettings
 from reconcile_pipeline.settings_tables import TABLES, read_own_tables
 from reconcile_pipeline.systems.base import System
@@ -48,6 +49,7 @@ class Settings:
     is_writing_enabled: bool
     tenant: str
     evidence_hours: float
+    push: PushSettings
     secrets: SecretSource
     systems: tuple[SystemSettings, ...]
 
@@ -148,6 +150,7 @@ def load_settings(
         is_writing_enabled=own.is_writing_enabled,
         tenant=own.tenant,
         evidence_hours=own.evidence_hours,
+        push=own.push,
         secrets=secrets,
         systems=_systems(path, content, secrets, kinds),
     )

@@ -1,6 +1,6 @@
 """What `reconcile check` asks: may we read, what is there, what is unmapped, where to start."""
 
-from datetime import date
+from datetime import date, datetime
 
 from rich.console import Console
 from rich.markup import escape
@@ -34,14 +34,14 @@ QUESTIONS = (
 )
 
 
-async def check_systems(console: Console, settings: Settings, today: date) -> int:
+async def check_systems(console: Console, settings: Settings, today: date, now: datetime) -> int:
     """Read the first page of every list of every system; returns how many systems failed."""
     failed = 0
     for account in settings.systems:
         system = SYSTEMS[account.kind]
         console.print(f"\n[bold]{account.name}[/bold] ({system.title})")
         try:
-            await _check_system(console, system, account, today)
+            await _check_system(console, system, account, today, now)
         except PipelineError as error:
             failed += 1
             console.print(f"  {BAD} {escape(error.message)}\n      Next: {escape(error.next_step)}")
@@ -51,10 +51,10 @@ async def check_systems(console: Console, settings: Settings, today: date) -> in
 
 
 async def _check_system(
-    console: Console, system: System, account: SystemSettings, today: date
+    console: Console, system: System, account: SystemSettings, today: date, now: datetime
 ) -> None:
     if system.read is not None:
-        for document in system.read(account, today):
+        for document in system.read(account, today, now):
             console.print(f"  {GOOD} {document.stream}: {len(document.records)} rows")
         return
     if system.client is None:

@@ -182,7 +182,7 @@ def _read_documents(pull: Pull, folder: Path) -> list[StreamResult]:
                 folder=folder,
                 now=pull.now,
             ).result
-            for document in pull.system.read(pull.account, pull.on)
+            for document in pull.system.read(pull.account, pull.on, pull.now())
         ]
     except ListChangedError as change:
         raise PipelineError(

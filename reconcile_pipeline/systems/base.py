@@ -5,7 +5,7 @@ A system module declares; the landing room does the pulling. No Dagster, no disk
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal, Protocol
 
 from reconcile_pipeline.http import ApiClient, Paginator, Request, WritingClient
@@ -115,8 +115,10 @@ class System:
     streams: Callable[[Account, date], list[Stream]]
     """Streams in pulling order; the date is the instant's day in the billing time zone."""
     client: Callable[[Account], ApiClient] | None = None
-    read: Callable[[Account, date], list[Document]] | None = None
-    """For file systems: the documents to land; `streams` then only names keys and fields."""
+    read: Callable[[Account, date, datetime], list[Document]] | None = None
+    """For files and inboxes: the documents to land; `streams` then only names keys and fields.
+
+    Takes the day as `streams` does, and the instant of the pull."""
     diagnose: Callable[[ApiClient, Account, Exception], Any] | None = None
     """Async: turns a refusal into a plainer error (unknown company id or wrong key?)."""
     write_back: WriteBack | None = None

@@ -21,6 +21,7 @@ from reconcile_pipeline.systems.vendors.nable_ncentral import NABLE_NCENTRAL
 from reconcile_pipeline.systems.vendors.nable_nsight import NABLE_NSIGHT
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
+from reconcile_pipeline.systems.vendors.push import PUSH
 from reconcile_pipeline.systems.vendors.sentinelone import SENTINELONE
 from reconcile_pipeline.systems.vendors.sophos import SOPHOS
 from reconcile_pipeline.systems.vendors.veeam_vspc import VEEAM_VSPC
@@ -46,6 +47,7 @@ SYSTEMS: dict[str, System] = {
         DROPSUITE,
         VEEAM_VSPC,
         CSV_FILE,
+        PUSH,
     )
 }
 

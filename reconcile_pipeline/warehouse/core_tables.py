@@ -173,6 +173,11 @@ CORE_TABLES = (
             text("commitment_term", "1-Year, …; null without commitment.", null=True),
             text("unit", "What one unit is: seat, device, …"),
             boolean("is_countable", "False for the no-term twin of a product sold by term."),
+            boolean(
+                "is_absence_unknown",
+                "True where a listed account without a count is unknown; otherwise it uses none.",
+                null=True,
+            ),
             PULL,
         ),
     ),

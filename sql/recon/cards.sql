@@ -231,9 +231,10 @@ other_legs as (
     group by counts.company_id, counts.service_group_id
 ),
 
--- Counts that a listed account has and that its vendor does not tell: left out without a quantity.
+-- What a vendor has and does not tell: a count left out without a quantity, or an account that is missing
+-- from a list which, by its own account, tells only a part.
 untold as (
-    select distinct
+    select
         accounts.company_id,
         feeds.service_group_id
     from core.left_out as left_out
@@ -245,6 +246,23 @@ untold as (
             and accounts.is_listed
     inner join feeds on left_out.system = feeds.system and left_out.service_id = feeds.service_id
     where left_out.qty is null
+
+    union
+
+    select
+        accounts.company_id,
+        feeds.service_group_id
+    from accounts
+    inner join feeds on accounts.system = feeds.system
+    inner join core.services as services
+        on feeds.system = services.system and feeds.service_id = services.service_id
+    inner join pulls on services.pull_id = pulls.pull_id
+    left join core.usage as usage
+        on
+            services.pull_id = usage.pull_id
+            and accounts.account_id = usage.account_id
+            and services.service_id = usage.service_id
+    where accounts.is_listed and services.is_absence_unknown and usage.account_id is null
 ),
 
 -- Which accounts and services a count rests on: mapping one of them otherwise is another question.
@@ -561,7 +579,7 @@ select
             then concat('Invoiced ', named.psa_text, '; a vendor has no complete pull this period.')
         else concat('Invoiced ', named.psa_text, '; ', case
             when named.feeding = 0 then 'mapped only to the version without a term, which has no count.'
-            when named.is_untold then 'the vendor does not tell this service''s count for the account.'
+            when named.is_untold then 'the vendor does not tell this service''s count for an account.'
             when named.is_gone then 'the vendor does not list the mapped account, or it is inactive.'
             else 'the company has no mapped account at the vendor.'
         end)
@@ -576,7 +594,7 @@ select
         when 'incomplete_evidence' then 'Mend the failing pull, then decide.'
         else case
             when named.feeding = 0 then 'Map the product to the vendor service with its billing term.'
-            when named.is_untold then 'Look the reason up among the exclusions, then decide by hand.'
+            when named.is_untold then 'Look the reason up among the exclusions; a script has to send zeros too.'
             when named.is_gone then 'Reactivate the account at the vendor, or end the line.'
             else 'Map the company''s account at the vendor, or end the line.'
         end

@@ -34,6 +34,16 @@ ROOMS: dict[str, set[str]] = {
     "review": {"ledger", "model", "periods", "reconciling", "systems", "warehouse", "workbooks"},
     "writeback": {"http", "ledger", "model", "reconciling", "systems"},
     "reality": {"model", "warehouse"},
+    "push": {
+        "http",
+        "model",
+        "periods",
+        "settings",
+        "settings_systems",
+        "state",
+        "systems",
+        "warehouse",
+    },
 }
 """What each room may import of ours; rooms that are not named here are free, but for WIRING."""
 
@@ -43,7 +53,8 @@ PACKAGES = {
     "dagster_duckdb": {"resources"},
     "sqlalchemy": {"ledger"},
     "pandera": {"warehouse"},
-    "uvicorn": {"simulators"},
+    "starlette": {"push"},
+    "uvicorn": {"push", "simulators"},
     "typer": {"cli"},
 }
 """Who may import a package from elsewhere."""
@@ -88,6 +99,17 @@ def test_only_the_trial_commands_know_the_simulators(everything: list[Any]) -> N
     }
     ours = {name for name in users if name.split(".")[0] not in {"tests", "benchmarks"}}
     assert ours == {"reconcile_pipeline.cli.commands.trial"}
+
+
+def test_the_push_api_reads_the_warehouse_and_changes_only_inboxes(modules: list[Any]) -> None:
+    """Whoever has a script's key can reach no decision, no card and no page as received."""
+    used = {name for module in modules if module.room == "push" for name in module.imports}
+    ours = {name for name in used if name.startswith("reconcile_pipeline.")}
+    warehouse = {name for name in ours if ".warehouse." in name}
+    assert warehouse == {"reconcile_pipeline.warehouse.connect.open_for_reading"}
+    systems = {name.split(".")[3] for name in ours if ".systems." in name}
+    assert systems == {"push", "push_inbox", "push_state"}
+    assert {name for name in ours if ".http." in name and ".strict_json." not in name} == set()
 
 
 def test_a_system_knows_no_other_system(modules: list[Any]) -> None:

@@ -188,7 +188,7 @@ def test_limits_are_those_of_the_pull(
 
 def document_system(system_of: Any, stream_of: MakeStream, *batches: list[Any]) -> Any:
     documents = [Document("rows", f"{number}.csv", rows) for number, rows in enumerate(batches)]
-    return system_of(None, stream_of("rows"), read=lambda _account, _on: documents)
+    return system_of(None, stream_of("rows"), read=lambda _account, _on, _now: documents)
 
 
 def test_files_are_landed_like_lists(bench: Any, stream_of: MakeStream, system_of: Any) -> None:

@@ -59,8 +59,9 @@ def check(config: ConfigOption = None) -> None:
 
     settings = load_settings(config)
     install_redaction(settings.secret_values())
-    today = local_day(datetime.now(UTC), settings.timezone)
-    failed = asyncio.run(check_systems(console, settings, today))
+    now = datetime.now(UTC)
+    today = local_day(now, settings.timezone)
+    failed = asyncio.run(check_systems(console, settings, today, now))
     print_business(console, settings, today)
     if failed:
         raise typer.Exit(1)

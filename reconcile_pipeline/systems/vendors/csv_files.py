@@ -7,7 +7,7 @@ must be, and what happens to others, in `csv_rows`.
 
 import hashlib
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -127,7 +127,7 @@ def streams(account: Account, _on: date) -> list[Stream]:
     return [rows, *others]
 
 
-def read(account: Account, on: date) -> list[Document]:
+def read(account: Account, on: date, _now: datetime | None = None) -> list[Document]:
     """Read the account's file for the month of `on`.
 
     Returns:

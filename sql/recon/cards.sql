@@ -579,7 +579,7 @@ select
             then concat('Invoiced ', named.psa_text, '; a vendor has no complete pull this period.')
         else concat('Invoiced ', named.psa_text, '; ', case
             when named.feeding = 0 then 'mapped only to the version without a term, which has no count.'
-            when named.is_untold then 'the vendor does not tell this service''s count for an account.'
+            when named.is_untold then 'the vendor does not tell the count of an account.'
             when named.is_gone then 'the vendor does not list the mapped account, or it is inactive.'
             else 'the company has no mapped account at the vendor.'
         end)
@@ -594,7 +594,7 @@ select
         when 'incomplete_evidence' then 'Mend the failing pull, then decide.'
         else case
             when named.feeding = 0 then 'Map the product to the vendor service with its billing term.'
-            when named.is_untold then 'Look the reason up among the exclusions; a script has to send zeros too.'
+            when named.is_untold then 'Look the reason up in the exclusions; a script has to send zeros too.'
             when named.is_gone then 'Reactivate the account at the vendor, or end the line.'
             else 'Map the company''s account at the vendor, or end the line.'
         end

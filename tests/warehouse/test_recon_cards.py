@@ -101,7 +101,7 @@ def test_a_count_that_the_vendor_does_not_tell_is_not_zero(pair: Pair, units: An
         assert (card["finding"], card["qty_vendor"]) == ("under_billed", 8)
         return
     assert (card["finding"], card["qty_vendor"]) == ("no_vendor_figure", None)
-    assert "does not tell this service's count" in card["reason"]
+    assert "does not tell the count of an account" in card["reason"]
     assert "among the exclusions" in card["next_step"]
 
 

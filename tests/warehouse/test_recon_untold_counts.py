@@ -17,7 +17,7 @@ def test_an_absent_count_of_a_partial_vendor_is_unknown(pair: Pair) -> None:
     books.connection.execute(UNKNOWN)
     card = books.card()
     assert (card["finding"], card["qty_vendor"]) == ("no_vendor_figure", None)
-    assert card["reason"].endswith("the vendor does not tell this service's count for an account.")
+    assert card["reason"].endswith("the vendor does not tell the count of an account.")
     assert "zeros too" in card["next_step"]
 
 

@@ -58,7 +58,7 @@ class Query:
 
 @dataclass(slots=True)
 class Answer:
-    """What a route answers; `data` is turned into JSON, None means an empty body."""
+    """What a route answers; `data` is turned into JSON, bytes are sent as they are."""
 
     data: Any = None
     status: int = HTTPStatus.OK
@@ -347,6 +347,8 @@ async def _send(send: Send, answer: Answer, body: bytes, sent: bytes) -> None:
 
 
 def _json(data: object) -> bytes:
+    if isinstance(data, bytes):
+        return data
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 

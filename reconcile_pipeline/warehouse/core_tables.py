@@ -225,7 +225,11 @@ CORE_TABLES = (
             text("company_id", "The PSA company, for PSA records.", null=True),
             text("account_id", "The vendor account, for vendor records.", null=True),
             text("service_id", "The vendor service, for vendor records.", null=True),
-            decimal("qty", "Units left out; null where the record carries none.", null=True),
+            decimal(
+                "qty",
+                "Units left out; null where the record carries none, and for a service: unknown.",
+                null=True,
+            ),
             text("reason", "The rule that left it out."),
             PULL,
         ),

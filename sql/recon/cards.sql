@@ -150,8 +150,12 @@ accounts as (
         accounts.system,
         accounts.account_id,
         accounts.company_id,
-        accounts.is_listed
+        accounts.is_listed,
+        -- Its vendor could not be asked about it: other accounts of the company are not the whole count.
+        case when listed.excluded_reason = 'not_ready' then 1 else 0 end as is_unasked
     from map.accounts as accounts
+    left join (core.accounts as listed inner join pulls on listed.pull_id = pulls.pull_id)
+        on accounts.system = listed.system and accounts.account_id = listed.account_id
     where accounts.period = $period and accounts.state = 'mapped'
 ),
 
@@ -159,7 +163,8 @@ account_systems as (
     select
         accounts.company_id,
         accounts.system,
-        max(case when accounts.is_listed then 1 else 0 end) as is_listed
+        max(case when accounts.is_listed then 1 else 0 end) as is_listed,
+        max(accounts.is_unasked) as is_unasked
     from accounts
     group by accounts.company_id, accounts.system
 ),
@@ -176,6 +181,22 @@ used as (
         on usage.system = accounts.system and usage.account_id = accounts.account_id and accounts.is_listed
     inner join feeds on usage.system = feeds.system and usage.service_id = feeds.service_id
     group by accounts.company_id, feeds.service_group_id
+),
+
+-- Counts that a listed account has and that its vendor does not tell: left out without a quantity.
+untold as (
+    select distinct
+        accounts.company_id,
+        feeds.service_group_id
+    from core.left_out as left_out
+    inner join pulls on left_out.pull_id = pulls.pull_id
+    inner join accounts
+        on
+            left_out.system = accounts.system
+            and left_out.account_id = accounts.account_id
+            and accounts.is_listed
+    inner join feeds on left_out.system = feeds.system and left_out.service_id = feeds.service_id
+    where left_out.qty is null
 ),
 
 -- Which accounts and services a count rests on: mapping one of them otherwise is another question.
@@ -221,13 +242,15 @@ vendor_side as (
         pairs.service_group_id,
         max(feeding_systems.service_name) as service_name,
         count(feeding_systems.system) as feeding,
-        sum(case when account_systems.is_listed = 1 and pulls.pull_id is not null then 1 else 0 end)
-            as listed,
+        case when coalesce(max(account_systems.is_unasked), 0) = 0 then sum(
+            case when account_systems.is_listed = 1 and pulls.pull_id is not null then 1 else 0 end
+        ) else 0 end as listed,
         sum(case when pulls.pull_id is null and feeding_systems.system is not null then 1 else 0 end)
             as without_pull,
         max(case when account_systems.is_listed = 1 and pulls.is_stale then 1 else 0 end) as stale,
         max(case when account_systems.is_listed = 1 and pulls.is_grace then 1 else 0 end) as grace,
         min(case when account_systems.is_listed = 1 then pulls.finished_at end) as finished_at,
+        max(account_systems.is_unasked) as unasked,
         max(case
             when account_systems.company_id is not null and account_systems.is_listed = 0 then 1
             else 0
@@ -253,7 +276,8 @@ compared as (
         line_sums.units_from,
         line_sums.invoiced_on,
         case
-            when vendor_side.listed > 0 and vendor_side.without_pull = 0 then coalesce(used.qty_vendor, 0)
+            when vendor_side.listed > 0 and vendor_side.without_pull = 0 and untold.company_id is null
+                then coalesce(used.qty_vendor, 0)
         end as qty_vendor,
         case
             when line_sums.company_id is not null then line_prices.unit_price
@@ -261,6 +285,7 @@ compared as (
         end as unit_price,
         coalesce(line_prices.currency, only_currency.currency) as currency,
         linked_groups.service_group_id is not null as is_linked,
+        vendor_side.unasked = 1 as is_unasked,
         vendor_side.feeding,
         vendor_side.listed,
         left(md5(concat(
@@ -270,6 +295,7 @@ compared as (
         vendor_side.without_pull > 0 as is_incomplete,
         vendor_side.stale = 1 or psa.is_stale as is_stale,
         vendor_side.gone = 1 as is_gone,
+        untold.company_id is not null as is_untold,
         vendor_side.grace = 1 or psa.is_grace as is_grace,
         least(coalesce(vendor_side.finished_at, psa.finished_at), psa.finished_at) as evidence_as_of
     from vendor_side
@@ -285,6 +311,10 @@ compared as (
             and vendor_side.service_group_id = line_prices.service_group_id
     left join used
         on vendor_side.company_id = used.company_id and vendor_side.service_group_id = used.service_group_id
+    left join untold
+        on
+            vendor_side.company_id = untold.company_id
+            and vendor_side.service_group_id = untold.service_group_id
     left join group_prices on vendor_side.service_group_id = group_prices.service_group_id
     left join linked_groups on vendor_side.service_group_id = linked_groups.service_group_id
     left join account_prints
@@ -312,9 +342,11 @@ judged as (
         compared.fingerprint,
         compared.units_from,
         compared.invoiced_on,
+        compared.is_unasked,
         compared.mapping_version,
         compared.feeding,
         compared.is_gone,
+        compared.is_untold,
         compared.is_grace,
         compared.evidence_as_of,
         case
@@ -337,6 +369,7 @@ named as (
         judged.company_name,
         judged.service_group_id,
         judged.service_name,
+        judged.is_unasked,
         judged.finding,
         judged.qty_psa,
         judged.qty_included,
@@ -359,6 +392,7 @@ named as (
         end as source_text,
         judged.feeding,
         judged.is_gone,
+        judged.is_untold,
         md5(concat($period, '|', judged.company_id, '|', judged.service_group_id)) as long_id,
         md5(concat(
             judged.finding, '|', coalesce(judged.fingerprint, ''), '|',
@@ -445,7 +479,9 @@ select
         when 'incomplete_evidence'
             then concat('Invoiced ', named.psa_text, '; a vendor has no complete pull this period.')
         else concat('Invoiced ', named.psa_text, '; ', case
+            when named.is_unasked then 'the vendor could not be asked about a mapped account.'
             when named.feeding = 0 then 'mapped only to the version without a term, which has no count.'
+            when named.is_untold then 'the vendor does not tell this service''s count for the account.'
             when named.is_gone then 'the vendor does not list the mapped account, or it is inactive.'
             else 'the company has no mapped account at the vendor.'
         end)
@@ -459,7 +495,10 @@ select
         when 'stale_evidence' then 'Mend the failing pull, then decide.'
         when 'incomplete_evidence' then 'Mend the failing pull, then decide.'
         else case
+            when named.is_unasked
+                then 'Restore access to the account at the vendor (exclusions name it), then decide.'
             when named.feeding = 0 then 'Map the product to the vendor service with its billing term.'
+            when named.is_untold then 'Look the reason up among the exclusions, then decide by hand.'
             when named.is_gone then 'Reactivate the account at the vendor, or end the line.'
             else 'Map the company''s account at the vendor, or end the line.'
         end

@@ -1,5 +1,5 @@
--- Grain: one row per vendor account with usage and no PSA company. Key: period, system, account_id.
--- Inputs: core.usage, map.accounts. Parameter: $period.
+-- Grain: one row per vendor account that uses something and has no PSA company.
+-- Key: period, system, account_id. Inputs: core.usage, map.accounts. Parameter: $period.
 
 select
     $period as period,
@@ -21,4 +21,5 @@ inner join map.accounts as accounts
         and usage.account_id = accounts.account_id
         and accounts.period = $period
         and accounts.state = 'unmapped'
+where usage.qty <> 0
 group by usage.system, usage.account_id

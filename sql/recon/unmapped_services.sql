@@ -37,4 +37,5 @@ inner join map.accounts as accounts
         and accounts.period = $period
         and accounts.state = 'mapped'
 inner join unmapped on usage.system = unmapped.system and usage.service_id = unmapped.service_id
+where usage.qty <> 0
 group by usage.system, usage.service_id

@@ -119,3 +119,14 @@ def test_one_periods_mapping_leaves_the_others_alone(pair: Pair) -> None:
     build_map(books.connection, period="2026-12", mappings=[])
     assert books.rows("map.accounts") == before
     assert books.rows("map.accounts", "2026-12") == []
+
+
+def test_whoever_uses_nothing_is_no_work(pair: Pair) -> None:
+    """An explicit zero of an account or service that nobody mapped is on neither list."""
+    books = pair(None, 0)
+    books.mappings.clear()
+    books.build()
+    assert books.rows("recon.unmapped_accounts") == []
+    books.map("account", "a", "1")
+    books.build()
+    assert books.rows("recon.unmapped_services") == []

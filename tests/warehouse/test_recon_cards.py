@@ -89,6 +89,22 @@ def test_no_vendor_figure_says_which_of_three_reasons(
     assert next_step in card["next_step"]
 
 
+@pytest.mark.parametrize("units", [None, 3])
+def test_a_count_that_the_vendor_does_not_tell_is_not_zero(pair: Pair, units: Any) -> None:
+    """Usage left out without its units makes the figure unknown, however much else is known."""
+    books = pair(5, 8)
+    of = books._of("pax8", "2026-11", None) | {"account_id": "a", "service_id": "s"}
+    kind = {"record_kind": "licence", "record_id": "r", "reason": "a_rule"}
+    books.insert("core.left_out", **of, **kind, qty=units)
+    card = books.card()
+    if units is not None:
+        assert (card["finding"], card["qty_vendor"]) == ("under_billed", 8)
+        return
+    assert (card["finding"], card["qty_vendor"]) == ("no_vendor_figure", None)
+    assert "does not tell this service's count" in card["reason"]
+    assert "among the exclusions" in card["next_step"]
+
+
 def test_a_count_from_the_last_invoice_says_so(pair: Pair) -> None:
     """Units that only an invoice shows are marked with its day: the oldest one of the card."""
     books = pair(5, 8)
@@ -349,3 +365,19 @@ def test_discrepancies_are_the_cards_that_need_a_person(pair: Pair) -> None:
     rows = sorted(books.rows("recon.discrepancies"), key=lambda row: row["rank"])
     assert [(row["rank"], row["company_id"]) for row in rows] == [(1, "2"), (2, "1"), (3, "4")]
     assert [row["amount_delta"] for row in rows] == [-40, 30, None]
+
+
+def test_one_account_that_could_not_be_asked_leaves_the_company_unknown(pair: Pair) -> None:
+    """What a company's other accounts use is not the whole count, and nothing is not zero."""
+    books = pair(5, 5)
+    assert books.card()["finding"] == "match"
+    books.account("b", excluded="not_ready")
+    books.map("account", "b", "1")
+    card = books.card()
+    assert (card["finding"], card["qty_vendor"]) == ("no_vendor_figure", None)
+    assert "could not be asked" in card["reason"]
+    assert "Restore access" in card["next_step"]
+    books.connection.execute(
+        "update core.accounts set excluded_reason = 'closed' where account_id = 'b'"
+    )
+    assert books.card()["qty_vendor"] == 5

@@ -27,6 +27,8 @@ class Mapped:
         self.unmapped_services: list[dict[str, str]] = []
         self.company_of: dict[Service, int] = {}
         self.edges: list[tuple[Service, int]] = []
+        self.not_counted: set[Service] = set()
+        """Services mapped as what was bought: shown beside what is used, and never added to it."""
         self._world = world
         self._usage = usage
         self._map_accounts(live_names)
@@ -63,18 +65,21 @@ class Mapped:
                 self._exclude("service", key)
             elif rows:
                 self.edges.extend((key, int(row.target_id)) for row in rows)
+                if all(row.leg != "usage" for row in rows):
+                    self.not_counted.add(key)
+                    self._exclude("service", key, f"leg_{rows[0].leg}")
             elif len(named) == 1 and not _is_bare(key):
                 self.edges.append((key, named[0]))
             elif key in used:
                 self.unmapped_services.append({"system": key[0], "service_id": key[1]})
 
-    def _exclude(self, kind: str, key: Service) -> None:
+    def _exclude(self, kind: str, key: Service, reason: str = "excluded_by_mapping") -> None:
         self.exclusions.append(
             {
                 "system": key[0],
                 "record_kind": kind,
                 "record_id": key[1],
-                "reason": "excluded_by_mapping",
+                "reason": reason,
             }
         )
 
@@ -110,6 +115,7 @@ def cards(
         psa[company, group_of[product]] += quantity
         price[company, group_of[product]].update(prices[company, product])
     counted = _counted(groups, usage, mapped)
+    untold = _untold(groups, usage, mapped)
     vendors_of: dict[int, set[str]] = defaultdict(set)
     for (system, _), company in mapped.company_of.items():
         vendors_of[company].add(system)
@@ -117,9 +123,11 @@ def cards(
     for key in sorted({*psa, *counted}, key=lambda key: (key[0], min(groups[key[1]][0]))):
         products, services = groups[key[1]]
         vendor = counted.get(key)
-        feeding = {service[0] for service in services if not _is_bare(service)}
+        counted_services = services - mapped.not_counted
+        feeding = {service[0] for service in counted_services if not _is_bare(service)}
         if vendor is None and feeding & vendors_of[key[0]]:
             vendor = Decimal(0)
+        vendor = None if key in untold else vendor
         card = _card(key[0], products, services, psa.get(key), vendor)
         result.append(card | _money(price[key], psa.get(key), vendor))
     return result
@@ -127,7 +135,11 @@ def cards(
 
 def _counted(groups: list[Group], usage: Usage, mapped: Mapped) -> dict[tuple[int, int], Decimal]:
     """Units above zero by (company, group number), over all accounts of the company."""
-    group_of = {s: number for number, (_, services) in enumerate(groups) for s in services}
+    group_of = {
+        service: number
+        for number, (_, services) in enumerate(groups)
+        for service in services - mapped.not_counted
+    }
     counted: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
     for (system, account, service), quantity in usage.totals.items():
         owner = mapped.company_of.get((system, account))
@@ -135,6 +147,17 @@ def _counted(groups: list[Group], usage: Usage, mapped: Mapped) -> dict[tuple[in
         if owner is not None and number is not None and quantity:
             counted[owner, number] += quantity
     return counted
+
+
+def _untold(groups: list[Group], usage: Usage, mapped: Mapped) -> set[tuple[int, int]]:
+    """(company, group number) where a part of the count is not known."""
+    return {
+        (mapped.company_of[system, account], number)
+        for system, account, service in usage.untold
+        for number, (_, services) in enumerate(groups)
+        if (system, service) in services - mapped.not_counted
+        and (system, account) in mapped.company_of
+    }
 
 
 def _card(

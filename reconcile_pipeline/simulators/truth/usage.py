@@ -17,6 +17,8 @@ class Usage:
     totals: dict[tuple[str, str, str], Decimal] = field(
         default_factory=lambda: defaultdict(Decimal)
     )
+    untold: set[tuple[str, str, str]] = field(default_factory=set)
+    """Counts the vendor has and does not tell, by (system, account, service): never zero."""
     exclusions: list[dict[str, str]] = field(default_factory=list)
 
     def exclude(self, system: str, kind: str, record_id: str, reason: str) -> None:

@@ -35,6 +35,8 @@ class Facts:
     token_path: str | None = None
     look_up: str = ""
     """A path that is asked once, by GET and without credentials, where the lists are."""
+    calls_in_turn: int = 99
+    """How many calls are made one after the other, before sub-calls are under way together."""
     names: frozenset[str] = frozenset()
     """Secrets that say who asks rather than prove it: of wrong keys they are the right part."""
     next_path: str = ""

@@ -68,7 +68,11 @@ def test_token_ends_during_the_pull(
     bench.fault(kind, None, what="hook", value=revoke, after_n_calls=after)
     manifest = bench.pull(kind)
     assert manifest.state == "complete"
-    assert manifest.calls == clean_pull.calls + 2 == len(bench.server(kind).log)
+    log = bench.server(kind).log
+    refused = len([call for call in log if call.status == 401])
+    # Calls that are under way together all carry the token that ended.
+    assert refused == 1 or after >= facts[kind].calls_in_turn
+    assert manifest.calls == clean_pull.calls + refused + 1 == len(log)
     assert [each.distinct_keys for each in manifest.streams] == [
         each.distinct_keys for each in clean_pull.streams
     ]

@@ -37,7 +37,9 @@ def test_throttled_once(
     assert sizes(manifest) == sizes(clean_pull)
     assert pauses == [7.0]
     assert manifest.calls == clean_pull.calls + 1 == len(bench.server(kind).log)
-    assert (manifest.retries, manifest.throttled_seconds) == (1, 7.0)
+    assert manifest.retries == 1
+    # Keeping the own limit costs moments of its own.
+    assert manifest.throttled_seconds == pytest.approx(7.0, abs=0.1)
 
 
 def test_throttled_for_an_hour(bench: Any, kind: str, pauses: list[float]) -> None:

@@ -14,7 +14,13 @@ from reconcile_pipeline.simulators.psa.halopsa import HaloPsa
 from reconcile_pipeline.simulators.psa.kaseya import Kaseya, Pulseway
 from reconcile_pipeline.simulators.psa.syncro import Syncro
 from reconcile_pipeline.simulators.server import Simulator
-from reconcile_pipeline.simulators.truth import backup_csv, microsoft_partner_center, ninjaone, pax8
+from reconcile_pipeline.simulators.truth import (
+    backup_csv,
+    microsoft_graph,
+    microsoft_partner_center,
+    ninjaone,
+    pax8,
+)
 from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
 from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
 from reconcile_pipeline.simulators.truth.expected import VendorTruth, judged
@@ -23,6 +29,7 @@ from reconcile_pipeline.simulators.truth.kaseya import KaseyaTruth, PulsewayTrut
 from reconcile_pipeline.simulators.truth.psa import PsaTruth
 from reconcile_pipeline.simulators.truth.syncro import SyncroTruth
 from reconcile_pipeline.simulators.truth.usage import Usage
+from reconcile_pipeline.simulators.vendors.microsoft_graph import Graph
 from reconcile_pipeline.simulators.vendors.microsoft_partner_center import PartnerCenter
 from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
 from reconcile_pipeline.simulators.vendors.pax8 import Pax8
@@ -70,6 +77,7 @@ class SimulatedVendor:
 VENDORS = {
     PAX8: SimulatedVendor(Pax8, pax8),
     NINJAONE: SimulatedVendor(NinjaOne, ninjaone),
+    "microsoft_graph": SimulatedVendor(Graph, microsoft_graph),
     "microsoft_partner_center": SimulatedVendor(PartnerCenter, microsoft_partner_center),
     BACKUP_CSV: SimulatedVendor(None, backup_csv),
 }

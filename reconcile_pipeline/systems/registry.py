@@ -13,6 +13,7 @@ from reconcile_pipeline.systems.psa.halopsa import HALOPSA
 from reconcile_pipeline.systems.psa.kaseya import KASEYA_BMS, PULSEWAY
 from reconcile_pipeline.systems.psa.syncro import SYNCRO
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
+from reconcile_pipeline.systems.vendors.microsoft_graph import GRAPH
 from reconcile_pipeline.systems.vendors.microsoft_partner_center import PARTNER_CENTER
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
@@ -29,6 +30,7 @@ SYSTEMS: dict[str, System] = {
         PAX8,
         NINJAONE,
         PARTNER_CENTER,
+        GRAPH,
         CSV_FILE,
     )
 }

@@ -14,6 +14,7 @@ from reconcile_pipeline.systems.base import Account, Field
 from reconcile_pipeline.systems.reading import at, first_text, unfit
 
 _TENANT = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{3,}")
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CODE = re.compile(r"AADSTS(\d+)")
 
 _CONSENT_ANEW = (
@@ -85,8 +86,8 @@ def is_tenant(text: str) -> bool:
 
 def partner_tenant(account: Account) -> str:
     """Return the partner's own tenant; `settings` error for what can't be one."""
-    tenant = account.text("partner_tenant")
-    if not is_tenant(tenant):
+    tenant = account.text("partner_tenant").strip().lower()
+    if _GUID.fullmatch(tenant) is None:
         raise unfit(account, "partner_tenant", "Copy the directory (tenant) id: 8-4-4-4-12 digits.")
     return tenant
 

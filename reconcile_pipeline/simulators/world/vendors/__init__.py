@@ -4,8 +4,12 @@
 are its own, so that the rest of a world is the same with it and without it.
 """
 
-from reconcile_pipeline.simulators.world.vendors import microsoft_partner_center
+from reconcile_pipeline.simulators.world.vendors import microsoft_graph, microsoft_partner_center
 from reconcile_pipeline.simulators.world.vendors.side import VendorSide
 
-_ALL: tuple[VendorSide, ...] = (microsoft_partner_center.SIDE,)
+_ALL: tuple[VendorSide, ...] = (
+    # In this order: what is bought at Partner Center depends on what is assigned in the tenants.
+    microsoft_graph.SIDE,
+    microsoft_partner_center.SIDE,
+)
 SIDES = {side.system: side for side in _ALL}

@@ -275,8 +275,8 @@ GRAPH = System(
         " no count: it is listed as not ready, never as 0.",
         "entities": "Does not list the users behind a count.",
         "history": "Tells the counts of this moment only; past months can't be pulled.",
-        "unverified": "Which permission is the smallest that shows SKUs has not been seen;"
-        " LicenseAssignment.Read.All is tried first.",
+        "unverified": "Which permission is the smallest that shows SKUs has not been seen: give the"
+        " app LicenseAssignment.Read.All, and Directory.Read.All if every tenant refuses.",
         "write_back": "Nothing is ever written to Microsoft Graph or to a tenant.",
     },
 )

@@ -131,14 +131,17 @@ class GraphWriter:
         if plan is None:
             for sku in PARTS:
                 self._seats(tenants[0], sku, 2)
-        for tenant in tenants:
-            self._free(tenant)
-            self._clutter(tenant)
         if plan is not None and self._rng.random() < 0.1:  # noqa: PLR2004 its access was lost
             self._lock(tenants[-1], self._rng.choice(ACCESS))
+        for tenant in tenants:
+            self._free(tenant)
+            if tenant.access == "ready":
+                self._clutter(tenant)
 
     def finish(self) -> None:
-        """A tenant for each way of not being ready, and a relationship nobody has taken up."""
+        """A tenant for each oddity that is left and each way of not being ready; an offer."""
+        while self._next_clutter < len(CLUTTER):
+            self._clutter(self._tenant(f"Test tenant {self._next_clutter}"))
         for access in ACCESS:
             tenant = self._tenant(f"Onboarding: {access.replace('_', ' ')}")
             self._seats(tenant, PREMIUM, self._rng.randint(3, 30))

@@ -139,6 +139,10 @@ class PartnerCenterWriter:
         for relationship in ("none", "advisor", "unknown"):
             self._customer(f"{relationship.title()} relationship Ltd").relationship = relationship
         self._customer("Signed last week GmbH")
+        late = self._subscription(self._rng, self._customer("Pays late SARL"), _SOLD[2], 7)
+        late.status = "suspended"
+        while self._next_clutter < len(CLUTTER):
+            self._clutter(self._records.customers[0])
 
     def _customer(self, name: str) -> PartnerCustomer:
         number = len(self._records.customers) + 1

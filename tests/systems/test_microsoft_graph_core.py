@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from reconcile_pipeline.warehouse.build import create_tables
+from reconcile_pipeline.warehouse.catalogue import TABLES
 from reconcile_pipeline.warehouse.sql_files import run_core
 
 Row = dict[str, Any]
@@ -104,11 +105,19 @@ class Tenants:
         return set(self.rows("left_out", "record_kind, reason"))
 
 
-@pytest.fixture
-def tenants() -> Iterator[Tenants]:
-    with duckdb.connect() as connection:
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"threads": 1}) as connection:
         create_tables(connection)
-        yield Tenants(connection)
+        yield connection
+
+
+@pytest.fixture
+def tenants(connection: duckdb.DuckDBPyConnection) -> Tenants:
+    """Nothing landed yet, and empty tables."""
+    for name in TABLES:
+        connection.execute(f"delete from {name}")  # noqa: S608 - closed list
+    return Tenants(connection)
 
 
 def test_assigned_and_bought_seats_are_two_services(tenants: Tenants) -> None:

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from reconcile_pipeline.warehouse.build import create_tables
+from reconcile_pipeline.warehouse.catalogue import TABLES
 from reconcile_pipeline.warehouse.sql_files import run_core
 
 Row = dict[str, Any]
@@ -79,11 +80,19 @@ def customer(number: str, relationship: str = "reseller") -> Row:
     return {"id": number, "companyProfile": profile, "relationshipToPartner": relationship}
 
 
-@pytest.fixture
-def csp() -> Iterator[PartnerCenter]:
-    with duckdb.connect() as connection:
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"threads": 1}) as connection:
         create_tables(connection)
-        yield PartnerCenter(connection)
+        yield connection
+
+
+@pytest.fixture
+def csp(connection: duckdb.DuckDBPyConnection) -> PartnerCenter:
+    """Nothing landed yet, and empty tables."""
+    for name in TABLES:
+        connection.execute(f"delete from {name}")  # noqa: S608 - closed list
+    return PartnerCenter(connection)
 
 
 def test_a_subscription_is_its_licences_until_its_commitment_ends(csp: PartnerCenter) -> None:

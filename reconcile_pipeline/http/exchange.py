@@ -48,6 +48,8 @@ class Request:
     """The question of an API that is asked by POST, sent as JSON."""
     tolerates: frozenset[int] = frozenset()
     """Refusals that are an answer ("this customer has none"): the reply's `data` is None then."""
+    place: str = field(default="", repr=False)
+    """Where in its list a page begins, if a header says so: its address is every page's."""
     reads: Reader = field(default=json_body, repr=False)
     """Turns the body into JSON, for answers that come as XML or as a workbook."""
 
@@ -64,9 +66,9 @@ class Request:
 
     @property
     def identity(self) -> tuple[str, frozenset[tuple[str, str]], str]:
-        """What tells two questions apart: path, parameters and body."""
+        """What tells two questions apart: path, parameters, and place or body."""
         asked = "" if self.body is None else json.dumps(self.body, sort_keys=True, default=str)
-        return self.path, frozenset(self.params.items()), asked
+        return self.path, frozenset(self.params.items()), self.place + asked
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from reconcile_pipeline.model import Category, PipelineError
-from reconcile_pipeline.systems.base import Record, Stream
+from reconcile_pipeline.systems.base import PARENT, Record, Stream
 
 MOST_DECIMALS = 4
 TOO_MANY_UNITS = 10**9
@@ -52,9 +52,14 @@ class Tally:
             content = hash(repr(record))
             if self._contents.setdefault(key, content) != content:
                 raise ListChangedError(f"record {key} came twice with different contents")
-            if self._stream.account:
+            if self._stream.account and self._stream.account != PARENT:
                 self._accounts.add(str(_at(record, self._stream.account)))
         self.records += len(records)
+
+    def add_parent(self, parent_id: str | None) -> None:
+        """Take in whose sub-call brought records, where records don't say whose they are."""
+        if self._stream.account == PARENT:
+            self._accounts.add(str(parent_id))
 
     def finish(self) -> None:
         """Check what only the end of the list can tell."""

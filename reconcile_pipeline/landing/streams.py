@@ -79,6 +79,8 @@ class StreamReader:
                     template=page.reply.request.template or page.reply.request.path,
                     parent_id=parent_id,
                 )
+                if page.records:
+                    tally.add_parent(parent_id)
                 if stream.is_needed_later:
                     kept.extend(page.records)
                 report(Progress(self._system, stream.name, writer.pages, expected, tally.records))

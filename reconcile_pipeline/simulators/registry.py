@@ -20,6 +20,8 @@ from reconcile_pipeline.simulators.truth import (
     dropsuite,
     huntress,
     liongard,
+    microsoft_graph,
+    microsoft_partner_center,
     nable_ncentral,
     nable_nsight,
     ninjaone,
@@ -40,6 +42,8 @@ from reconcile_pipeline.simulators.vendors.cove import Cove
 from reconcile_pipeline.simulators.vendors.dropsuite import Dropsuite
 from reconcile_pipeline.simulators.vendors.huntress import Huntress
 from reconcile_pipeline.simulators.vendors.liongard import Liongard
+from reconcile_pipeline.simulators.vendors.microsoft_graph import Graph
+from reconcile_pipeline.simulators.vendors.microsoft_partner_center import PartnerCenter
 from reconcile_pipeline.simulators.vendors.nable_ncentral import NCentral
 from reconcile_pipeline.simulators.vendors.nable_nsight import NSight
 from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
@@ -104,6 +108,8 @@ VENDORS = {
     SOPHOS: SimulatedVendor(Sophos, sophos),
     DROPSUITE: SimulatedVendor(Dropsuite, dropsuite),
     VEEAM_VSPC: SimulatedVendor(Veeam, veeam_vspc),
+    "microsoft_graph": SimulatedVendor(Graph, microsoft_graph),
+    "microsoft_partner_center": SimulatedVendor(PartnerCenter, microsoft_partner_center),
     BACKUP_CSV: SimulatedVendor(None, backup_csv),
     NABLE_NCENTRAL: SimulatedVendor(NCentral, nable_ncentral),
     COVE: SimulatedVendor(Cove, cove),

@@ -14,6 +14,8 @@ from reconcile_pipeline.systems.writing import WriteBack
 
 Record = dict[str, Any]
 REQUIRED = object()
+PARENT = "(parent)"
+"""As a stream's `account`: a record belongs to whom its sub-call was made for."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Stream:
     is_guarded: bool = True
     """Shrinking is suspicious; false for lists that may well get shorter, like rejected rows."""
     account: str | None = None
-    """Dotted path of the account a usage record belongs to; feeds the shrink guard."""
+    """Dotted path of the account a usage record belongs to, or PARENT; feeds the shrink guard."""
     may_be_empty: bool = True
     empty_hint: str = ""
     """What to check when a stream that must not be empty is."""

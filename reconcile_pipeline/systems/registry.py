@@ -17,6 +17,8 @@ from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
 from reconcile_pipeline.systems.vendors.dropsuite import DROPSUITE
 from reconcile_pipeline.systems.vendors.huntress import HUNTRESS
 from reconcile_pipeline.systems.vendors.liongard import LIONGARD
+from reconcile_pipeline.systems.vendors.microsoft_graph import GRAPH
+from reconcile_pipeline.systems.vendors.microsoft_partner_center import PARTNER_CENTER
 from reconcile_pipeline.systems.vendors.nable_ncentral import NABLE_NCENTRAL
 from reconcile_pipeline.systems.vendors.nable_nsight import NABLE_NSIGHT
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
@@ -46,6 +48,8 @@ SYSTEMS: dict[str, System] = {
         SOPHOS,
         DROPSUITE,
         VEEAM_VSPC,
+        PARTNER_CENTER,
+        GRAPH,
         CSV_FILE,
         PUSH,
     )

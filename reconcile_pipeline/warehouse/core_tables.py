@@ -147,7 +147,8 @@ CORE_TABLES = (
     Table(
         "core",
         "accounts",
-        "One row per customer account at a vendor.",
+        "One row per customer account at a vendor. Left out as not_ready: the vendor could not be"
+        " asked about it, and its counts are unknown.",
         ("system", "account_id"),
         (
             SYSTEM,

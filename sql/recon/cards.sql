@@ -231,8 +231,8 @@ other_legs as (
     group by counts.company_id, counts.service_group_id
 ),
 
--- What a vendor has and does not tell: a count left out without a quantity, or an account that is missing
--- from a list which, by its own account, tells only a part.
+-- What a vendor has and does not tell: a count left out without a quantity, an account missing from a list
+-- that tells only a part, or one that the vendor could not be asked about.
 untold as (
     select
         accounts.company_id,
@@ -263,6 +263,19 @@ untold as (
             and accounts.account_id = usage.account_id
             and services.service_id = usage.service_id
     where accounts.is_listed and services.is_absence_unknown and usage.account_id is null
+
+    union
+
+    -- An account that the vendor could not be asked about: its company's others are not the whole count.
+    select
+        accounts.company_id,
+        feeds.service_group_id
+    from accounts
+    inner join core.accounts as asked
+        on accounts.system = asked.system and accounts.account_id = asked.account_id
+    inner join pulls on asked.pull_id = pulls.pull_id
+    inner join feeds on accounts.system = feeds.system
+    where asked.excluded_reason = 'not_ready'
 ),
 
 -- Which accounts and services a count rests on: mapping one of them otherwise is another question.

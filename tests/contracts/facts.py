@@ -34,6 +34,12 @@ class Facts:
     """By list without a first request, or on another list's path: a pattern of its paths."""
     empty: bytes = b"[]"
     token_path: str | None = None
+    more_tokens: str = r"(?!)"
+    """A pattern of the paths where tokens of single customers are issued."""
+    tokens: Callable[[World], int] | None = None
+    """How many tokens a pull needs, where it is not one for each `token_path`."""
+    answers: frozenset[int] = frozenset({200})
+    """Statuses that a good pull sees: a refusal can be what is true of one customer."""
     look_up: str = ""
     """A path that is asked once, by GET and without credentials, where the lists are."""
     refuses_keys_with: int = 401
@@ -44,6 +50,8 @@ class Facts:
     """Every call is first answered with where to ask it: it takes two, and faults strike one."""
     made_keys: frozenset[str] = frozenset()
     """Lists whose records get their key from where they stand: none can lack it."""
+    calls_in_turn: int = 99
+    """How many calls are made one after the other, before sub-calls are under way together."""
     names: frozenset[str] = frozenset()
     """Secrets that say who asks rather than prove it: of wrong keys they are the right part."""
     next_path: str = ""
@@ -85,6 +93,10 @@ class Facts:
     def empty_answer(self, listed: str) -> bytes:
         """What a list answers that holds nothing."""
         return self.empty_of.get(listed, self.empty)
+
+    def tokens_of(self, world: World) -> int:
+        """How many tokens an undisturbed pull asks for."""
+        return self.tokens(world) if self.tokens else int(self.token_path is not None)
 
     def announces(self, listed: str) -> bool:
         """Whether a list says how many records it has."""

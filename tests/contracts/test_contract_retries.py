@@ -6,12 +6,13 @@ import pytest
 
 from reconcile_pipeline.landing.evidence import current_evidence
 from reconcile_pipeline.landing.manifest import Manifest, read_manifests
+from reconcile_pipeline.simulators.world.records import World
 
 PERIOD = "2026-11"
 
 
-def list_calls(manifest: Manifest, facts: dict[str, Any]) -> int:
-    calls = manifest.calls - (1 if facts[manifest.kind].token_path else 0)
+def list_calls(manifest: Manifest, facts: dict[str, Any], world: World) -> int:
+    calls = manifest.calls - facts[manifest.kind].tokens_of(world)
     return calls // int(facts[manifest.kind].calls_each)
 
 
@@ -30,7 +31,7 @@ def test_throttled_once(
     pauses: list[float],
 ) -> None:
     """429 with Retry-After is waited out: the same records, for one call more."""
-    calls = list_calls(clean_pull, facts)
+    calls = list_calls(clean_pull, facts, bench.simulation.world)
     after = {"first": 0, "middle": calls // 2, "last": calls - 1}[place]
     bench.fault(kind, None, what="status", value=429, retry_after=7, after_n_calls=after)
     manifest = bench.pull(kind)
@@ -62,7 +63,7 @@ def test_burst_of_server_errors(
     pauses: list[float],
 ) -> None:
     """A burst of 500s costs its calls and pauses, and no record."""
-    after = min(1, list_calls(clean_pull, facts) - 1)
+    after = min(1, list_calls(clean_pull, facts, bench.simulation.world) - 1)
     bench.fault(kind, None, what="status", value=500, after_n_calls=after, times=burst)
     manifest = bench.pull(kind)
     assert manifest.state == "complete"

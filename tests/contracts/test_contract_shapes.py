@@ -75,7 +75,11 @@ def test_number_is_none(bench: Any, kind: str, value: str) -> None:
 
             def spoil(rows: list[Record], path: str = path) -> None:
                 if rows:
-                    rows[0][path] = json.loads(value)
+                    *parents, last = path.split(".")
+                    place = rows[0]
+                    for name in parents:
+                        place = place[name]
+                    place[last] = json.loads(value)
 
             bench.edit_rows(kind, stream, spoil)
             manifest = bench.pull(kind)

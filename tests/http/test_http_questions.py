@@ -42,6 +42,24 @@ def test_pages_asked_by_post_are_told_apart_by_their_body(wire: Any, rig: Any) -
     assert first.identity == Request("/jsonapi", body={"start": 0}).identity
 
 
+def test_pages_at_one_address_are_told_apart_by_their_place(wire: Any, rig: Any) -> None:
+    """A list that goes on by a header alone is no loop, until it comes back to a place."""
+    places = iter(["", "b", "c", "b"])
+
+    class ByHeader(SinglePage):
+        def next(self, request: Request, reply: Reply, count: int) -> Request:
+            return Request("/things", place=next(places))
+
+    async def pages(client: ApiClient) -> list[Any]:
+        found = paginate(client, Request("/things", place="a"), ByHeader(), list)
+        return [page async for page in found]
+
+    wire.queue(wire.json([1]))
+    with pytest.raises(ApiError, match="back to a page already read"):
+        rig.run(pages)
+    assert len(wire.seen) == 4
+
+
 def test_a_tolerated_refusal_is_an_answer_without_data(wire: Any, rig: Any) -> None:
     """The list ends there, empty, its status kept; nothing is sent a second time."""
     wire.queue(wire.json({"message": "no such product"}, 404))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -9,7 +10,7 @@ import pytest
 
 from reconcile_pipeline.http import PageNumber, Request
 from reconcile_pipeline.landing.progress import Progress, listening
-from reconcile_pipeline.systems.base import Child, Stream
+from reconcile_pipeline.systems.base import PARENT, Child, Stream
 
 MakeStream = Callable[..., Stream]
 
@@ -89,6 +90,18 @@ def family(stream_of: MakeStream, count: int) -> tuple[Stream, Stream]:
         ]
 
     return stream_of("parents", is_needed_later=True), stream_of("lines", children=children)
+
+
+def test_whose_a_record_is_may_be_told_by_its_parent_alone(
+    bench: Any, api: Any, stream_of: MakeStream, system_of: Any
+) -> None:
+    """Accounts with usage are the parents whose sub-calls brought a record, each once."""
+    api.on("/parents", [{"id": 1}, {"id": 2}, {"id": 3}])
+    for number, rows in enumerate(([{"id": 7}, {"id": 8}], [], [{"id": 9}]), start=1):
+        api.on(f"/parents/{number}", rows)
+    parents, lines = family(stream_of, 3)
+    manifest = bench.pull(system_of(api, parents, replace(lines, account=PARENT)))
+    assert [stream.accounts for stream in manifest.streams] == [None, 2]
 
 
 def test_children_are_landed_in_the_order_of_their_parents(

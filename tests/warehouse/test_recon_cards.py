@@ -365,3 +365,19 @@ def test_discrepancies_are_the_cards_that_need_a_person(pair: Pair) -> None:
     rows = sorted(books.rows("recon.discrepancies"), key=lambda row: row["rank"])
     assert [(row["rank"], row["company_id"]) for row in rows] == [(1, "2"), (2, "1"), (3, "4")]
     assert [row["amount_delta"] for row in rows] == [-40, 30, None]
+
+
+def test_one_account_that_could_not_be_asked_leaves_the_company_unknown(pair: Pair) -> None:
+    """What a company's other accounts use is not the whole count, and nothing is not zero."""
+    books = pair(5, 5)
+    assert books.card()["finding"] == "match"
+    books.account("b", excluded="not_ready")
+    books.map("account", "b", "1")
+    card = books.card()
+    assert (card["finding"], card["qty_vendor"]) == ("no_vendor_figure", None)
+    assert "does not tell the count of an account" in card["reason"]
+    assert "in the exclusions" in card["next_step"]
+    books.connection.execute(
+        "update core.accounts set excluded_reason = 'closed' where account_id = 'b'"
+    )
+    assert books.card()["qty_vendor"] == 5

@@ -106,7 +106,9 @@ class _Builder:
         for side in SIDES.values():
             if side.system in others:
                 rng = Random(f"{world.seed}/{world.size}/{world.as_of}/{side.system}")
-                world.mappings += extend(rng, world, side, Ground(plans, self._taken, OWN_NAME))
+                world.mappings += extend(
+                    rng, world, side, Ground(plans, self._taken, OWN_NAME, frozenset(others))
+                )
         return world
 
     def _make_products(self) -> None:

@@ -165,8 +165,8 @@ class Offer:
     share: float
     per_head: float
     is_fractional: bool = False
-    bought: tuple[str, ...] = ()
-    """Services of the vendor that tell what was purchased of it, where it tells that apart."""
+    bought: tuple[str | tuple[str, str], ...] = ()
+    """Services that tell what was purchased of it: the vendor's own, or (system, service)."""
 
 
 def pax8_service_name(product_name: str, term: Term) -> str:

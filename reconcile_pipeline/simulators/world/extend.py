@@ -21,6 +21,7 @@ from reconcile_pipeline.simulators.world.plan import (
 )
 from reconcile_pipeline.simulators.world.psa_side import PsaWriter
 from reconcile_pipeline.simulators.world.records import MappingRow, Product, World
+from reconcile_pipeline.simulators.world.vendors import SIDES
 from reconcile_pipeline.simulators.world.vendors.side import VendorSide
 
 FIRST_PRODUCT = 1_000_000
@@ -38,6 +39,8 @@ class Ground:
     plans: list[Plan]
     taken: set[str]
     own: str
+    systems: frozenset[str]
+    """Every vendor that the world is going to have besides the first three."""
 
 
 def extend(rng: Random, world: World, side: VendorSide, ground: Ground) -> list[MappingRow]:
@@ -63,7 +66,8 @@ def extend(rng: Random, world: World, side: VendorSide, ground: Ground) -> list[
     writer.write(None, own, [Need(offer, OWN_UNITS, None, side.family)])
     rows += _account_rows(side, own, None)
     writer.finish()
-    return rows + _service_rows(side, product_ids)
+    rows += _service_rows(side, product_ids)
+    return _without_linked(rows, world) + _rows_elsewhere(side, product_ids, ground)
 
 
 def _make_products(world: World, side: VendorSide) -> dict[str, int]:
@@ -154,7 +158,7 @@ def _service_rows(side: VendorSide, product_ids: dict[str, int]) -> list[Mapping
     fed: set[str] = set()
     for offer in side.offers:
         legs = [(str(service), "usage") for service in offer.services]
-        legs += [(service, "purchased") for service in offer.bought]
+        legs += [(service, "purchased") for service in offer.bought if isinstance(service, str)]
         for service, leg in legs:
             fed.add(str(service))
             if offer.mapping != "file" and leg == "usage":
@@ -174,4 +178,34 @@ def _service_rows(side: VendorSide, product_ids: dict[str, int]) -> list[Mapping
         MappingRow("service", side.system, key, name, state="excluded", reason="not billed")
         for key, name in side.services.items()
         if key not in fed
+    ]
+
+
+def _without_linked(rows: list[MappingRow], world: World) -> list[MappingRow]:
+    """The rows but those that exclude a service which another vendor's offer has linked before."""
+    linked = {(row.system, row.id) for row in world.mappings if row.kind == "service"}
+    return [row for row in rows if row.kind != "service" or (row.system, row.id) not in linked]
+
+
+def _rows_elsewhere(
+    side: VendorSide, product_ids: dict[str, int], ground: Ground
+) -> list[MappingRow]:
+    """Links of what was bought at another vendor, which comes after this one in `SIDES`."""
+    pairs = [
+        (pair, product)
+        for offer in side.offers
+        for pair in offer.bought
+        if not isinstance(pair, str) and pair[0] in ground.systems
+        for product in offer.products
+    ]
+    return [
+        MappingRow(
+            "service",
+            system,
+            service,
+            SIDES[system].services[service],
+            str(product_ids[product]),
+            leg="purchased",
+        )
+        for (system, service), product in pairs
     ]

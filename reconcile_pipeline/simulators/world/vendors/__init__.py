@@ -9,6 +9,8 @@ from reconcile_pipeline.simulators.world.vendors import (
     dropsuite,
     huntress,
     liongard,
+    microsoft_graph,
+    microsoft_partner_center,
     nable_ncentral,
     nable_nsight,
     sentinelone,
@@ -27,5 +29,7 @@ _ALL: tuple[VendorSide, ...] = (
     sophos.SIDE,
     dropsuite.SIDE,
     veeam_vspc.SIDE,
+    microsoft_graph.SIDE,
+    microsoft_partner_center.SIDE,
 )
 SIDES = {side.system: side for side in _ALL}

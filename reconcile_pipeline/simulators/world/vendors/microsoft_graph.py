@@ -258,10 +258,8 @@ SIDE = VendorSide(
             "file",
             0.75,
             0.8,
-            bought=(
-                f"{PREMIUM}|purchased",
-                *((PARTNER_CENTER, service_id(version)) for version in PREMIUM_VERSIONS),
-            ),
+            # Not Graph's own count of what was bought as well: the same seats would count twice.
+            bought=tuple((PARTNER_CENTER, service_id(version)) for version in PREMIUM_VERSIONS),
         ),
         Offer("ms-e5", GRAPH, (E5,), ("ms-e5",), "exact", 0.4, 0.3),
         Offer(

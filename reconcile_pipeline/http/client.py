@@ -12,6 +12,7 @@ import random as random_module
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -262,6 +263,8 @@ class ApiClient:
         now = self._now()
         wait = retry_after_seconds(response.headers.get("retry-after"), now)
         wait = wait or self._wait_inside(response)
+        if wait is None and status == HTTPStatus.TOO_MANY_REQUESTS:
+            wait = self._limits.pause_when_limited or None
         if status in diagnosis.RETRYABLE and (wait or 0) > self._limits.max_wait_seconds:
             return diagnosis.asked_to_wait(call, status, wait or 0, moment_after(now, wait or 0))
         return diagnosis.refused_status(call, status, self._vendor_says(response, status), wait)

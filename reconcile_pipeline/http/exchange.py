@@ -124,6 +124,8 @@ class Limits:
     """How many of `per_window` may go at once, the rest evenly; 0 means a tenth."""
     attempts: int = 6
     """Tries per call, the first one included."""
+    pause_when_limited: float = 0.0
+    """Seconds to wait at least after a 429 that does not say how long."""
     max_wait_seconds: float = 300.0
     """A vendor that asks for a longer pause fails the call (rate_limit) instead."""
     max_body_bytes: int = 64 * 2**20
@@ -143,6 +145,9 @@ class Limits:
             and not 0 < self.burst < (self.per_window or 0),
             "window_seconds must be above 0": self.window_seconds <= 0,
             "attempts must be at least 1": self.attempts < 1,
+            "pause_when_limited must be 0 to max_wait_seconds": not (
+                0 <= self.pause_when_limited <= max(self.max_wait_seconds, 0)
+            ),
             "max_wait_seconds must not be negative": self.max_wait_seconds < 0,
             "max_body_bytes must be at least 1": self.max_body_bytes < 1,
             "max_depth must be at least 1": self.max_depth < 1,

@@ -14,7 +14,7 @@ from reconcile_pipeline.simulators.psa.halopsa import HaloPsa
 from reconcile_pipeline.simulators.psa.kaseya import Kaseya, Pulseway
 from reconcile_pipeline.simulators.psa.syncro import Syncro
 from reconcile_pipeline.simulators.server import Simulator
-from reconcile_pipeline.simulators.truth import backup_csv, ninjaone, pax8
+from reconcile_pipeline.simulators.truth import backup_csv, datto_rmm, ninjaone, pax8
 from reconcile_pipeline.simulators.truth.autotask import AutotaskTruth
 from reconcile_pipeline.simulators.truth.connectwise import ConnectWiseTruth
 from reconcile_pipeline.simulators.truth.expected import VendorTruth, judged
@@ -23,6 +23,7 @@ from reconcile_pipeline.simulators.truth.kaseya import KaseyaTruth, PulsewayTrut
 from reconcile_pipeline.simulators.truth.psa import PsaTruth
 from reconcile_pipeline.simulators.truth.syncro import SyncroTruth
 from reconcile_pipeline.simulators.truth.usage import Usage
+from reconcile_pipeline.simulators.vendors.datto_rmm import DattoRmm
 from reconcile_pipeline.simulators.vendors.ninjaone import NinjaOne
 from reconcile_pipeline.simulators.vendors.pax8 import Pax8
 from reconcile_pipeline.simulators.world.records import (
@@ -38,6 +39,7 @@ from reconcile_pipeline.simulators.world.records import (
     World,
 )
 from reconcile_pipeline.simulators.world.vendors import SIDES
+from reconcile_pipeline.simulators.world.vendors.datto_rmm import DATTO_RMM
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ VENDORS = {
     PAX8: SimulatedVendor(Pax8, pax8),
     NINJAONE: SimulatedVendor(NinjaOne, ninjaone),
     BACKUP_CSV: SimulatedVendor(None, backup_csv),
+    DATTO_RMM: SimulatedVendor(DattoRmm, datto_rmm),
 }
 
 

@@ -13,6 +13,7 @@ from reconcile_pipeline.systems.psa.halopsa import HALOPSA
 from reconcile_pipeline.systems.psa.kaseya import KASEYA_BMS, PULSEWAY
 from reconcile_pipeline.systems.psa.syncro import SYNCRO
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
+from reconcile_pipeline.systems.vendors.datto_rmm import DATTO_RMM
 from reconcile_pipeline.systems.vendors.ninjaone import NINJAONE
 from reconcile_pipeline.systems.vendors.pax8 import PAX8
 
@@ -27,6 +28,7 @@ SYSTEMS: dict[str, System] = {
         SYNCRO,
         PAX8,
         NINJAONE,
+        DATTO_RMM,
         CSV_FILE,
     )
 }

@@ -59,6 +59,8 @@ class Facts:
     """By list: the plan made from it that may not shrink, where that guards it."""
     is_twin: bool = False
     """The same code base as another kind: its slow twins of that kind's tests run only at night."""
+    proven_by_others: frozenset[str] = frozenset()
+    """Lists that may hold nothing, and that other lists contradict when they are emptied."""
     is_ordered_by_id: bool = False
     """A record that comes twice breaks the documented order: refused instead of counted once."""
 

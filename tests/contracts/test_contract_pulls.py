@@ -12,6 +12,7 @@ import pytest
 
 from reconcile_pipeline.landing.manifest import Manifest
 from reconcile_pipeline.simulators.world.build import build_world
+from reconcile_pipeline.simulators.world.vendors import SIDES
 from reconcile_pipeline.systems.registry import SYSTEMS
 
 
@@ -33,7 +34,7 @@ def full(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[FullPull]:
     shared = clean[0]
-    world = build_world(request.param, "small", shared.simulation.world.as_of)
+    world = build_world(request.param, "small", shared.simulation.world.as_of, SIDES)
     with serve_all(world) as simulation:
         folder: Path = tmp_path_factory.mktemp("full")
         bench = type(shared)(simulation, folder)

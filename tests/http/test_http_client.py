@@ -166,6 +166,8 @@ def test_https_and_loopback_are_accepted(url: str) -> None:
         {"per_window": 0},
         {"window_seconds": 0},
         {"max_wait_seconds": -1},
+        {"pause_when_limited": -1},
+        {"pause_when_limited": 301},
         {"max_body_bytes": 0},
         {"max_depth": 0},
         {"deadline_seconds": 0},

@@ -4,7 +4,8 @@
 are its own, so that the rest of a world is the same with it and without it.
 """
 
+from reconcile_pipeline.simulators.world.vendors import datto_rmm
 from reconcile_pipeline.simulators.world.vendors.side import VendorSide
 
-_ALL: tuple[VendorSide, ...] = ()
+_ALL: tuple[VendorSide, ...] = (datto_rmm.SIDE,)
 SIDES = {side.system: side for side in _ALL}

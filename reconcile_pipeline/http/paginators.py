@@ -58,9 +58,11 @@ class SinglePage:
 class PageNumber:
     """Numbered pages. Ends after the announced number of pages, however full each of them is.
 
-    Without `total_pages` it ends at a page shorter than `size`, or, with `short_page_ends=False`,
-    at an empty one: use the former only where an API documents it and honours `size`, because a
-    server that caps the page size would end the list at once.
+    With `has_more` it ends where a page says that no other follows: for APIs that name the next
+    page in a link that can't be followed as it is. Without either it ends at a page shorter than
+    `size`, or, with `short_page_ends=False`, at an empty one: use the former only where an API
+    documents it and honours `size`, because a server that caps the page size would end the list
+    at once.
     """
 
     def __init__(
@@ -71,14 +73,16 @@ class PageNumber:
         size: int = 200,
         first: int = 0,
         total_pages: Callable[[Any], int | None] | None = None,
+        has_more: Callable[[Any], bool] | None = None,
         short_page_ends: bool = True,
     ) -> None:
-        """`first` is the number of the first page; `total_pages` reads the total in a body."""
+        """`first` is the number of the first page; the others read a body."""
         self._page_param = page_param
         self._size_param = size_param
         self._size = size
         self._first = first
         self._total_pages = total_pages
+        self._has_more = has_more
         self._enough = size if short_page_ends else 1
         self._page = first
 
@@ -89,12 +93,18 @@ class PageNumber:
 
     def next(self, request: Request, reply: Reply, count: int) -> Request | None:
         """Go on until the announced number of pages is read."""
-        total = self.expected_pages(reply)
-        done = self._page - self._first + 1
-        if (done >= total) if total is not None else (count < self._enough):
+        if not self._goes_on(reply, count):
             return None
         self._page += 1
         return self._numbered(request)
+
+    def _goes_on(self, reply: Reply, count: int) -> bool:
+        if self._has_more is not None:
+            return self._has_more(reply.data)
+        total = self.expected_pages(reply)
+        if total is not None:
+            return self._page - self._first + 1 < total
+        return count >= self._enough
 
     def expected_pages(self, reply: Reply) -> int | None:
         """Read the announced number of pages. Raises `ApiError` (shape) when it is missing."""

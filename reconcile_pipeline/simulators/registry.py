@@ -17,6 +17,7 @@ from reconcile_pipeline.simulators.server import Simulator
 from reconcile_pipeline.simulators.truth import (
     backup_csv,
     cove,
+    datto_rmm,
     dropsuite,
     huntress,
     liongard,
@@ -39,6 +40,7 @@ from reconcile_pipeline.simulators.truth.psa import PsaTruth
 from reconcile_pipeline.simulators.truth.syncro import SyncroTruth
 from reconcile_pipeline.simulators.truth.usage import Usage
 from reconcile_pipeline.simulators.vendors.cove import Cove
+from reconcile_pipeline.simulators.vendors.datto_rmm import DattoRmm
 from reconcile_pipeline.simulators.vendors.dropsuite import Dropsuite
 from reconcile_pipeline.simulators.vendors.huntress import Huntress
 from reconcile_pipeline.simulators.vendors.liongard import Liongard
@@ -65,6 +67,7 @@ from reconcile_pipeline.simulators.world.records import (
 )
 from reconcile_pipeline.simulators.world.vendors import SIDES
 from reconcile_pipeline.simulators.world.vendors.cove import COVE
+from reconcile_pipeline.simulators.world.vendors.datto_rmm import DATTO_RMM
 from reconcile_pipeline.simulators.world.vendors.dropsuite import DROPSUITE
 from reconcile_pipeline.simulators.world.vendors.liongard import LIONGARD
 from reconcile_pipeline.simulators.world.vendors.nable_ncentral import NABLE_NCENTRAL
@@ -114,6 +117,7 @@ VENDORS = {
     NABLE_NCENTRAL: SimulatedVendor(NCentral, nable_ncentral),
     COVE: SimulatedVendor(Cove, cove),
     LIONGARD: SimulatedVendor(Liongard, liongard),
+    DATTO_RMM: SimulatedVendor(DattoRmm, datto_rmm),
 }
 
 

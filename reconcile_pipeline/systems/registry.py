@@ -14,6 +14,7 @@ from reconcile_pipeline.systems.psa.kaseya import KASEYA_BMS, PULSEWAY
 from reconcile_pipeline.systems.psa.syncro import SYNCRO
 from reconcile_pipeline.systems.vendors.cove import COVE
 from reconcile_pipeline.systems.vendors.csv_files import CSV_FILE
+from reconcile_pipeline.systems.vendors.datto_rmm import DATTO_RMM
 from reconcile_pipeline.systems.vendors.dropsuite import DROPSUITE
 from reconcile_pipeline.systems.vendors.huntress import HUNTRESS
 from reconcile_pipeline.systems.vendors.liongard import LIONGARD
@@ -50,6 +51,7 @@ SYSTEMS: dict[str, System] = {
         VEEAM_VSPC,
         PARTNER_CENTER,
         GRAPH,
+        DATTO_RMM,
         CSV_FILE,
         PUSH,
     )

@@ -82,6 +82,8 @@ class Facts:
     """The same code base as another kind: its slow twins of that kind's tests run only at night."""
     answered_by: Mapping[str, int] = field(default_factory=dict)
     """By list: the refusal that is an answer there, landed as such: one customer hides its own."""
+    proven_by_others: frozenset[str] = frozenset()
+    """Lists that may hold nothing, and that other lists contradict when they are emptied."""
     is_ordered_by_id: bool = False
     """A record that comes twice breaks the documented order: refused instead of counted once."""
 

@@ -166,6 +166,7 @@ def test_https_and_loopback_are_accepted(url: str) -> None:
         {"per_window": 0},
         {"window_seconds": 0},
         {"max_wait_seconds": -1},
+        {"silent_wait_seconds": -1},
         {"max_body_bytes": 0},
         {"max_depth": 0},
         {"deadline_seconds": 0},

@@ -228,6 +228,11 @@ def test_half_and_empty_pages_do_not_end_a_list(rig: Any) -> None:
         4,
     ]
     assert [asked.params["offset"] for asked in client.asked] == ["0", "2", "3"]
+    named = [page([1, 2], more="/x"), page([], more="/y"), page([3, 4], more=None)]
+    client = Scripted(*named)
+    by_link = PageNumber(size=2, has_more=lambda data: data["more"] is not None)
+    assert drive(rig, client, by_link, content) == [1, 2, 3, 4]
+    assert [asked.params["page"] for asked in client.asked] == ["0", "1", "2"]
     capped = [([1], {}), ([2], {}), ([], {})]
     assert drive(rig, Scripted(*capped), PageNumber(size=9, short_page_ends=False)) == [1, 2]
     assert drive(rig, Scripted(*capped), Offset(size=9, short_page_ends=False)) == [1, 2]

@@ -102,6 +102,18 @@ def test_a_long_retry_after_fails_and_says_until_when(
     assert (len(wire.seen), rig.waits) == (1, [])
 
 
+def test_a_429_without_a_pause_takes_the_one_that_was_set(wire: Any, rig: Any) -> None:
+    """Vendors that lock out whoever goes on get their window; a pause they ask for goes first."""
+    wire.queue(
+        wire.json({}, 429),
+        wire.json({}, 429, {"Retry-After": "7"}),
+        wire.json({}, 503),
+        wire.json([]),
+    )
+    rig.get(limits=Limits(silent_wait_seconds=60))
+    assert rig.waits == [60, 7, 2]
+
+
 def test_backoff_is_full_jitter_up_to_a_cap(wire: Any, rig: Any) -> None:
     """Waits grow from at most 1 s to at most 60 s, and never beyond the longest accepted pause."""
     wire.queue(wire.json({}, 500))

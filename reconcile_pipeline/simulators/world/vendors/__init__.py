@@ -6,6 +6,7 @@ are its own, so that the rest of a world is the same with it and without it.
 
 from reconcile_pipeline.simulators.world.vendors import (
     cove,
+    datto_rmm,
     dropsuite,
     huntress,
     liongard,
@@ -31,5 +32,6 @@ _ALL: tuple[VendorSide, ...] = (
     veeam_vspc.SIDE,
     microsoft_graph.SIDE,
     microsoft_partner_center.SIDE,
+    datto_rmm.SIDE,
 )
 SIDES = {side.system: side for side in _ALL}

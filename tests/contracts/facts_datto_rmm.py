@@ -1,9 +1,9 @@
 """What the documentation says about Datto RMM's lists, and how a world looks in them."""
 
-from contracts_bench.facts import Facts, ids
+from contracts_bench.facts import Facts
 
 from reconcile_pipeline.simulators.truth.datto_rmm import read_again
-from reconcile_pipeline.simulators.vendors.datto_rmm import account_id
+from reconcile_pipeline.simulators.vendors.datto_rmm import account_uid
 from reconcile_pipeline.simulators.world.records import World
 from reconcile_pipeline.simulators.world.vendors.datto_rmm import (
     DATTO_RMM,
@@ -19,18 +19,18 @@ def in_account_list(world: World) -> list[DattoDevice]:
     return [device for device in devices if is_in_account_list(device, sites.get(device.site_uid))]
 
 
-def at_sites_read_again(world: World) -> list[int]:
-    """Ids of all devices at sites whose total differs from that list."""
-    return [device.id for _, devices in read_again(world.at[DATTO_RMM]) for device in devices]
+def at_sites_read_again(world: World) -> list[str]:
+    """Uids of all devices at sites whose total differs from that list."""
+    return [device.uid for _, devices in read_again(world.at[DATTO_RMM]) for device in devices]
 
 
 FACTS = Facts(
     page_size=250,
     size_param="max",
     holds={
-        "account": lambda world: [account_id(world)],
-        "sites": lambda world: ids(world.at[DATTO_RMM].sites),
-        "devices": lambda world: ids(in_account_list(world)),
+        "account": lambda world: [account_uid(world)],
+        "sites": lambda world: [site.uid for site in world.at[DATTO_RMM].sites],
+        "devices": lambda world: [device.uid for device in in_account_list(world)],
         "site_devices": at_sites_read_again,
     },
     world_lists={"sites": "datto_rmm.sites", "devices": "datto_rmm.devices"},

@@ -21,7 +21,12 @@ def shrinking(bench: Any, kind: str, listed: str, facts: dict[str, Any]) -> list
     world_id = facts[kind].world_id if is_usage else str
     held = {world_id(str(each)) for each in facts[kind].holds[listed](bench.simulation.world)}
     holder, attribute = place(bench.simulation.world, name)
-    return [row for row in getattr(holder, attribute) if str(row.id) in held]
+    # Some vendors know a record by a number and by another id, which is the key of its list.
+    return [
+        row
+        for row in getattr(holder, attribute)
+        if held & {str(row.id), str(getattr(row, "uid", row.id))}
+    ]
 
 
 def place(world: Any, name: str) -> tuple[Any, str]:

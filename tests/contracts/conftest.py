@@ -47,6 +47,8 @@ AS_OF = date(2026, 11, 22)
 PERIOD = "2026-11"
 HTTP_KINDS = [kind for kind, system in SYSTEMS.items() if system.client is not None]
 FACTS = load_facts()
+EVERY_DAY = frozenset({"connectwise", "autotask", "pax8", "huntress", "cove", "microsoft_graph"})
+"""One kind of each way to log in and to page: its long tests run by day, all others' at night."""
 OK = 200
 NOT_A_TOKEN = r"^(?!.*(token| moved$))"
 
@@ -94,10 +96,13 @@ def stream_path(kind: str, stream: Stream) -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give each test its kinds, its lists of each kind, or the required fields of each list."""
     asked = set(metafunc.fixturenames)
-    is_brief = metafunc.module.__name__.endswith("test_contract_pulls")
+    module = metafunc.module.__name__
+    is_brief = module.endswith("test_contract_pulls")
+    is_long = module.endswith(("test_contract_shapes", "test_contract_retries"))
 
     def case(kind: str, *values: str) -> Any:
-        marks = [pytest.mark.slow] if FACTS[kind].is_twin and not is_brief else []
+        is_rare = FACTS[kind].is_twin or (is_long and kind not in EVERY_DAY)
+        marks = [pytest.mark.slow] if is_rare and not is_brief else []
         return pytest.param(kind, *values, marks=marks)
 
     if "needed" in asked:

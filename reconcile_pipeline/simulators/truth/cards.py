@@ -125,8 +125,9 @@ def cards(
     counted = {leg: _counted(groups, usage, mapped, leg) for leg in ("usage", "purchased")}
     untold = _untold(groups, usage, mapped)
     vendors_of: dict[int, set[str]] = defaultdict(set)
-    for (system, _), company in mapped.company_of.items():
-        vendors_of[company].add(system)
+    for (system, account), company in mapped.company_of.items():
+        if (system, account) not in usage.unasked:
+            vendors_of[company].add(system)
     result = []
     for key in sorted({*psa, *counted["usage"]}, key=lambda key: (key[0], min(groups[key[1]][0]))):
         products, services = groups[key[1]]

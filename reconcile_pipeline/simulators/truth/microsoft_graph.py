@@ -59,6 +59,7 @@ def count(world: World, usage: Usage) -> None:
             _add(usage, sold, sold.total, _purchased(sold), "|purchased")
     services = [service for system, service in usage.services if system == GRAPH]
     locked = [tenant.id for tenant in records.tenants if tenant.id not in ready]
+    usage.unasked |= {(GRAPH, tenant) for tenant in locked}
     usage.untold |= {(GRAPH, tenant, service) for tenant in locked for service in services}
 
 

@@ -19,6 +19,8 @@ class Usage:
     )
     untold: set[tuple[str, str, str]] = field(default_factory=set)
     """Counts the vendor has and does not tell, by (system, account, service): never zero."""
+    unasked: set[tuple[str, str]] = field(default_factory=set)
+    """Accounts that could not be asked: they are the customer's, and prove nothing."""
     exclusions: list[dict[str, str]] = field(default_factory=list)
 
     def exclude(self, system: str, kind: str, record_id: str, reason: str) -> None:

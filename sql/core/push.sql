@@ -102,7 +102,8 @@ select
     cast(null as varchar) as company_id,
     line.account_id as account_id,
     line.service_id as service_id,
-    cast(null as decimal(18, 4)) as qty,
+    -- The pair has its count, 0 or the last one: no unit is left out, this only says how it is known.
+    cast(0 as decimal(18, 4)) as qty,
     line.basis as reason,
     $pull_id as pull_id
 from pushed_counts

@@ -80,8 +80,8 @@ def test_every_count_of_the_month_is_used(core: Any) -> None:
 def test_what_was_not_pushed_as_it_stands_is_listed_with_its_reason(core: Any) -> None:
     """Zeros made of silence, stale counts, pairs and accounts of earlier months: each by name."""
     assert core("left_out", "record_kind, account_id, service_id, reason, qty") == [
-        ("absent_count", "c", "s", "absent_in_run", None),
-        ("absent_count", "d", "s", "not_in_last_run", None),
+        ("absent_count", "c", "s", "absent_in_run", Decimal(0)),
+        ("absent_count", "d", "s", "not_in_last_run", Decimal(0)),
         ("account", "e", None, "no_counts_pushed_this_month", None),
         ("count", "e", "s", "no_counts_pushed_this_month", None),
     ]

@@ -37,6 +37,7 @@ from reconcile_pipeline.warehouse.build import (
     build_map,
     build_usage_by_pull,
     create_tables,
+    describe_tables,
 )
 from reconcile_pipeline.warehouse.connect import open_for_writing
 from reconcile_pipeline.warehouse.publish import publish
@@ -120,6 +121,7 @@ def core_step(connection: Connection, site: Site, period: str, *, now: datetime)
     names = {item.system for item in evidence}
     attempts = read_manifests(site.state.landing, period)
     create_tables(connection)
+    describe_tables(connection)
     build_core(
         connection,
         landing=site.state.landing,

@@ -3,6 +3,7 @@
 Light on purpose: this file is loaded by every test, so it imports no Dagster and no DuckDB.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +19,17 @@ from reconcile_pipeline.simulators.world.build import build_world
 from reconcile_pipeline.state import State
 
 hypothesis_settings.register_profile("thorough", max_examples=2000, deadline=None)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than processors: whole runs wait for their child processes much of the time."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put whole runs first: one that begins last would keep a single worker busy to the end."""
+    items.sort(key=lambda item: "pipeline" not in item.path.parts)
 
 
 @dataclass(frozen=True)

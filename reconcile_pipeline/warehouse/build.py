@@ -18,7 +18,12 @@ from reconcile_pipeline.landing.manifest import Manifest
 from reconcile_pipeline.landing.pages import sha256_of
 from reconcile_pipeline.matching.groups import group_members
 from reconcile_pipeline.model import Category, PipelineError
-from reconcile_pipeline.warehouse.catalogue import TABLES, create_statements
+from reconcile_pipeline.warehouse.catalogue import (
+    TABLES,
+    comment_statement,
+    comments,
+    create_statements,
+)
 from reconcile_pipeline.warehouse.core_tables import CORE_TABLES
 from reconcile_pipeline.warehouse.sql_files import fill_table, run_core
 
@@ -68,16 +73,30 @@ Connection = duckdb.DuckDBPyConnection
 
 
 def create_tables(connection: Connection) -> None:
-    """Make every schema and table that is missing, comments included.
+    """Make every schema and table that is missing; `describe_tables` adds the comments.
 
     Raises:
         PipelineError: `input`, when another release made the tables that are there.
     """
     _refuse_other_tables(connection)
-    # One transaction: three hundred statements would otherwise wait for the disk one by one.
     with _transaction(connection):
         for statement in create_statements():
             connection.execute(statement)
+
+
+def describe_tables(connection: Connection) -> None:
+    """Write beside tables and columns what they mean, where that is missing or has changed."""
+    known = connection.execute(
+        "select concat(schema_name, '.', table_name), null, comment from duckdb_tables()"
+        " union all"
+        " select concat(schema_name, '.', table_name), column_name, comment from duckdb_columns()"
+    ).fetchall()
+    told = {(table, column): comment for table, column, comment in known}
+    # One transaction: four hundred statements would otherwise wait for the disk one by one.
+    with _transaction(connection):
+        for (table, column), comment in comments().items():
+            if told.get((table, column)) != comment:
+                connection.execute(comment_statement(table, column, comment))
 
 
 def _refuse_other_tables(connection: Connection) -> None:

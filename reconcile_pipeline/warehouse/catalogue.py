@@ -12,17 +12,29 @@ SCHEMAS = ("core", "map", "recon", "review")
 
 
 def create_statements() -> list[str]:
-    """DDL for every schema and table that does not exist yet, comments included."""
-    statements = [f"create schema if not exists {schema}" for schema in SCHEMAS]
-    for table in TABLES.values():
-        columns = ", ".join(_column(column) for column in table.columns)
-        statements.append(f"create table if not exists {table.qualified} ({columns})")
-        statements.append(f"comment on table {table.qualified} is {_literal(table.comment)}")
-        statements.extend(
-            f"comment on column {table.qualified}.{column.name} is {_literal(column.comment)}"
-            for column in table.columns
-        )
-    return statements
+    """DDL for every schema and table that does not exist yet."""
+    schemas = [f"create schema if not exists {schema}" for schema in SCHEMAS]
+    return [*schemas, *(_create(table) for table in TABLES.values())]
+
+
+def comments() -> dict[tuple[str, str | None], str]:
+    """What analysts read about each table, and about each column; by table and column (None)."""
+    told: dict[tuple[str, str | None], str] = {}
+    for name, table in TABLES.items():
+        told[name, None] = table.comment
+        told |= {(name, column.name): column.comment for column in table.columns}
+    return told
+
+
+def comment_statement(table: str, column: str | None, comment: str) -> str:
+    """Write a comment beside its table or column."""
+    what = f"table {table}" if column is None else f"column {table}.{column}"
+    return f"comment on {what} is {_literal(comment)}"
+
+
+def _create(table: Table) -> str:
+    columns = ", ".join(_column(column) for column in table.columns)
+    return f"create table if not exists {table.qualified} ({columns})"
 
 
 def _column(column: Column) -> str:

@@ -98,7 +98,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asked = set(metafunc.fixturenames)
     module = metafunc.module.__name__
     is_brief = module.endswith("test_contract_pulls")
-    is_long = module.endswith(("test_contract_shapes", "test_contract_retries"))
+    is_long = metafunc.definition.get_closest_marker("long") is not None
 
     def case(kind: str, *values: str) -> Any:
         is_rare = FACTS[kind].is_twin or (is_long and kind not in EVERY_DAY)
@@ -227,10 +227,11 @@ class Bench:
         statuses: list[int] = pq.read_table(path).column("status").to_pylist()
         return statuses
 
-    def landed_text(self) -> str:
-        """Everything that lies in the landing folder, decompressed."""
-        texts = [str(pq.read_table(path).to_pylist()) for path in self.landing.rglob("*.parquet")]
-        texts += [path.read_text(encoding="utf-8") for path in self.landing.rglob("*.json")]
+    def landed_text(self, within: str = ".") -> str:
+        """Everything that lies in the landing folder, or in a part of it, decompressed."""
+        folder = self.landing / within
+        texts = [str(pq.read_table(path).to_pylist()) for path in folder.rglob("*.parquet")]
+        texts += [path.read_text(encoding="utf-8") for path in folder.rglob("*.json")]
         return "\n".join(texts)
 
 

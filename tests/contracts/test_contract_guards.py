@@ -85,6 +85,7 @@ def test_emptied_list(bench: Any, kind: str, listed: str, facts: dict[str, Any])
     assert manifest.next_step == stream.empty_hint
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("pulled_before")
 def test_emptied_list_that_had_rows(
     bench: Any, kind: str, listed: str, facts: dict[str, Any]
@@ -120,6 +121,7 @@ def test_emptied_list_that_had_rows(
         assert evidence.pull == manifest
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("pulled_before")
 @pytest.mark.parametrize("is_too_much", [True, False])
 def test_fewer_rows(
@@ -146,6 +148,7 @@ def test_fewer_rows(
         assert manifest.category == "incomplete"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("pulled_before")
 @pytest.mark.parametrize("is_too_much", [True, False])
 def test_fewer_accounts(bench: Any, kind: str, facts: dict[str, Any], *, is_too_much: bool) -> None:
@@ -166,6 +169,7 @@ def test_fewer_accounts(bench: Any, kind: str, facts: dict[str, Any], *, is_too_
         assert f"accounts in {listed} went from {len(sizes)} to {now}" in manifest.reason
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("off_by", [3, -3])
 def test_total_lies(bench: Any, kind: str, listed: str, facts: dict[str, Any], off_by: int) -> None:
     """A list that is not as long as it announces is incomplete, and not evidence."""

@@ -104,10 +104,10 @@ def test_only_reads(full: FullPull, facts: dict[str, Any], kind: str) -> None:
 
 
 def test_no_secret_is_landed(full: FullPull, kind: str) -> None:
-    """No credential and no token of a good pull reaches the landing folder."""
+    """No credential and no token of a good pull reaches its part of the landing folder."""
     server = full.bench.server(kind)
     secrets = [item.name for item in SYSTEMS[kind].fields if item.kind == "secret"]
     values = [server.credentials[name] for name in secrets] + list(server.state.tokens)
-    text = full.bench.landed_text()
+    text = full.bench.landed_text(full.manifests[kind].relative_path)
     assert len(text) > 1000
     assert not [value for value in values if value in text]

@@ -55,6 +55,7 @@ def test_missing_permission(
     assert manifest.streams == ()
 
 
+@pytest.mark.long
 def test_others_go_on(bench: Any, kind: str, facts: dict[str, Any]) -> None:
     """One system's refusal leaves the pulls of all others complete."""
     bench.fault(kind, None, what="status", value=403, times=None)

@@ -8,6 +8,8 @@ from reconcile_pipeline.landing.evidence import current_evidence
 from reconcile_pipeline.landing.manifest import Manifest, read_manifests
 from reconcile_pipeline.simulators.world.records import World
 
+pytestmark = pytest.mark.long
+
 PERIOD = "2026-11"
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 Record = dict[str, Any]
 WRONG = {
     "html": b"<!doctype html><html><body>Sign in</body></html>",

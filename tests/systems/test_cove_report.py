@@ -67,6 +67,8 @@ def test_a_device_that_moved_has_two_rows_with_ids_of_their_own() -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b'{"error": 1}', b"<html>", workbook(["Nothing", "here"]), workbook(HEADER)[:99]],
+    # A workbook holds the instant it was made: as a name of a test it would differ by process.
+    ids=["empty", "error", "page", "other sheet", "half a file"],
 )
 def test_what_is_no_such_workbook_is_refused(content: bytes) -> None:
     """An error page, half a file or another sheet never passes as a month without devices."""

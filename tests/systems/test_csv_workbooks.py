@@ -140,6 +140,7 @@ def test_an_error_in_a_cell_is_refused(make_account: Any, save: Save) -> None:
     assert "'#REF!' is not a number" in refusal(make_account("csv"))
 
 
+@pytest.mark.slow
 def test_a_stray_cell_far_below_is_no_reason_to_read_a_million_rows(
     make_account: Any, save: Save
 ) -> None:

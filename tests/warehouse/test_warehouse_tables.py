@@ -7,32 +7,35 @@ from typing import Any
 import duckdb
 import pytest
 
-from reconcile_pipeline.warehouse.build import create_tables, replace_rows
+from reconcile_pipeline.warehouse.build import create_tables, describe_tables, replace_rows
 from reconcile_pipeline.warehouse.catalogue import SCHEMAS, TABLES
 from reconcile_pipeline.warehouse.schemas import failure_cases
 
 PERIOD = "2026-11"
 Pair = Callable[..., Any]
+COLUMNS = (
+    "select concat(schema_name, '.', table_name), column_name, data_type, is_nullable, comment"
+    " from duckdb_columns() where schema_name in ('core', 'map', 'recon', 'review')"
+)
 
 
 @pytest.fixture(scope="module")
 def columns(shared_connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
     """(table, column, type, is nullable, comment) as DuckDB tells it."""
-    return shared_connection.execute(
-        "select concat(schema_name, '.', table_name), column_name, data_type, is_nullable, comment"
-        " from duckdb_columns() where schema_name in ('core', 'map', 'recon', 'review')"
-    ).fetchall()
+    return shared_connection.execute(COLUMNS).fetchall()
 
 
 def test_every_table_and_column_explains_itself(
-    shared_connection: duckdb.DuckDBPyConnection, columns: list[tuple[Any, ...]]
+    shared_connection: duckdb.DuckDBPyConnection,
 ) -> None:
     """Analysts find a sentence on each table and each column, in DuckDB itself."""
+    describe_tables(shared_connection)
     tables = shared_connection.execute(
         "select concat(schema_name, '.', table_name), comment from duckdb_tables()"
         " where not temporary"
     ).fetchall()
     assert dict(tables) == {name: table.comment for name, table in TABLES.items()}
+    columns = shared_connection.execute(COLUMNS).fetchall()
     told = {(table, column): comment for table, column, *_type, comment in columns}
     wanted = {
         (name, column.name): column.comment
@@ -83,6 +86,19 @@ def test_every_core_table_says_which_pull_it_is_from() -> None:
         if needed not in table.column_names:
             without.add(table.qualified)
     assert without == {"review.mapping_history"}
+
+
+def test_a_sentence_that_changed_is_written_anew(
+    shared_connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """An older release's words about a column give way to this one's."""
+    shared_connection.execute("comment on column recon.cards.finding is 'Something else.'")
+    describe_tables(shared_connection)
+    told = {
+        (table, column): comment
+        for table, column, *_type, comment in shared_connection.execute(COLUMNS).fetchall()
+    }
+    assert told["recon.cards", "finding"] == "What the comparison saw."
 
 
 def test_creating_twice_keeps_the_rows(books: Any) -> None:

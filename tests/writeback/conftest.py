@@ -35,6 +35,8 @@ from writeback_bench.bench import Bench, Served
 from writeback_bench.psas import PLAYS
 
 TODAY = date(2026, 11, 22)
+EVERY_DAY = frozenset({"connectwise", "autotask"})
+"""One PSA whose lines are set, one whose lines are added to: long tests run by day for these."""
 WRITABLE = [kind for kind, system in SYSTEMS.items() if system.write_back is not None]
 
 
@@ -48,14 +50,20 @@ def make_world() -> World:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give each test that asks for a bench one of every PSA that can be written."""
     asked = set(metafunc.fixturenames)
+    is_long = metafunc.definition.get_closest_marker("long") is not None
+
+    def case(kind: str, *values: Any) -> Any:
+        marks = [pytest.mark.slow] if is_long and kind not in EVERY_DAY else []
+        return pytest.param(kind, *values, marks=marks)
+
     if "broken" in asked:
-        ways = [(kind, how) for kind in WRITABLE for how in PLAYS[kind].breaks]
+        ways = [case(kind, how) for kind in WRITABLE for how in PLAYS[kind].breaks]
         metafunc.parametrize(("kind", "broken"), ways)
     elif "refusal" in asked:
-        ways = [(kind, status) for kind in WRITABLE for status in PLAYS[kind].refusals]
+        ways = [case(kind, status) for kind in WRITABLE for status in PLAYS[kind].refusals]
         metafunc.parametrize(("kind", "refusal"), ways)
     elif "kind" in asked and not _is_for_one_kind(metafunc):
-        metafunc.parametrize("kind", WRITABLE)
+        metafunc.parametrize("kind", [case(kind) for kind in WRITABLE])
 
 
 def _is_for_one_kind(metafunc: pytest.Metafunc) -> bool:

@@ -121,6 +121,7 @@ def sweep(bench: Bench, fate: Fate | None, when: str, *, lines: int = 1) -> int:
         for when in ("before", "after")
     ],
 )
+@pytest.mark.long
 def test_killed_at_every_entry(bench: Bench, fate: str, when: str) -> None:
     """Dying before or after any entry, the change ends as decided and is never doubled."""
     entries = sweep(bench, FATES[fate], when)
@@ -128,6 +129,7 @@ def test_killed_at_every_entry(bench: Bench, fate: str, when: str) -> None:
     assert entries >= 4
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("fate", MORE_FATES)

@@ -11,6 +11,8 @@ from writeback_bench.bench import AFTER, BEFORE, Bench
 
 from reconcile_pipeline.model import Category, ChangeState
 
+pytestmark = pytest.mark.long
+
 FAILED = "An unexpected error occurred."
 CLOSED = "The billing period is closed."
 

@@ -14,6 +14,8 @@ from reconcile_pipeline.ledger.changes import Change
 from reconcile_pipeline.model import Category, ChangeState
 from reconcile_pipeline.writeback import engine
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize(("retry_after", "waited"), [(30, 30.0), (300, 300.0), (None, 1.0)])
 def test_asked_to_wait(bench: Bench, retry_after: float | None, waited: float) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from reconcile_pipeline.assembly import build_definitions
+from reconcile_pipeline.cli.run_history import open_instance
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.state import State
 
@@ -69,7 +70,7 @@ def run_job(
     home = prepare_home(State(settings.state_dir))
     definitions = build_definitions(settings, fixed_now=fixed_now)
     selection = [dg.AssetKey(["raw", name]) for name in raw_systems] if raw_systems else None
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(home) as instance:
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
             partition_key=period,

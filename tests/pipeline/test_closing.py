@@ -308,6 +308,7 @@ def closed_months(folder: Path, rows_of: RowsOf) -> list[Row]:
     return rows_of(folder / "published.duckdb", "select period, action from review.closings")
 
 
+@pytest.mark.slow  # .ci/run and the README take the same way every time
 def test_the_demo_takes_a_month_to_its_end(
     reconcile: Any, own_folder: Path, rows_of: RowsOf, period: str
 ) -> None:

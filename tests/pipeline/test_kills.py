@@ -32,7 +32,6 @@ MOMENTS = {
     "draft of the published copy": f"{PUBLISH}:shutil.copyfile:1:after",
     "version without a link": f"{PUBLISH}:_point:1:before",
 }
-EVERY_DAY = ("mappings in the ledger only",)
 LATEST = {"published, not finished": f"{PUBLISH}:_forget_old_versions:1:before"}
 
 
@@ -46,23 +45,19 @@ def last_page(msp: Any, rows_of: Callable[..., list[Any]]) -> str:
     return str(row["pages"])
 
 
-@pytest.mark.parametrize(
-    "moments", [EVERY_DAY, pytest.param(tuple(MOMENTS), marks=pytest.mark.slow)], ids=len
-)
+@pytest.mark.slow
 def test_killed_again_and_again(
     installed: Any,
     reconcile: Any,
     *,
     same_numbers: SameNumbers,
     rows_of: Callable[..., list[Any]],
-    moments: tuple[str, ...],
 ) -> None:
     """Kills in a row never touch what is published; the run after them is like the first."""
     golden = same_numbers(installed.state.published)
     before = (installed.state.published.resolve(), digest(installed.state.published))
     pages = last_page(installed, rows_of)
-    for moment in moments:
-        crash = MOMENTS[moment]
+    for moment, crash in MOMENTS.items():
         ended = reconcile("run", "--config", installed.config, crash=crash.replace("LAST", pages))
         assert ended.code == KILLED, f"{moment}: {ended.told}"
         now = (installed.state.published.resolve(), digest(installed.state.published))

@@ -25,8 +25,8 @@ SEEDS = [
 
 
 def is_rare(psa: str, seed: int) -> bool:
-    """Every day one world of a PSA that is written to, and one of a PSA that is not."""
-    return seed != 55_501_337 or psa not in {"autotask", "kaseya_bms"}
+    """Every day a world of a PSA that is not written to; the others at night."""
+    return seed != 55_501_337 or psa != "kaseya_bms"
 
 
 OTHERS = [
@@ -35,7 +35,7 @@ OTHERS = [
     for seed in (55_501_337, 3_141_592, 271_828_182)
     if psa != "connectwise"
 ]
-"""The other PSAs, each with three worlds; every day one of them."""
+"""The other PSAs, each with three worlds."""
 DRAWN = random.SystemRandom().randrange(10**6, 10**9)
 PARAMS = {"drawn": ("connectwise", DRAWN)}
 PULLS = "select system, calls from core.pulls where period = $period"

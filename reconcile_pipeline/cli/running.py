@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from reconcile_pipeline.assembly import build_definitions
-from reconcile_pipeline.cli.run_history import open_instance
+from reconcile_pipeline.resources.run_history import open_instance
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.state import State
 

@@ -1,1 +1,1 @@
-"""Dagster resources: what assets get handed instead of opening it themselves."""
+"""What Dagster gets handed: resources that assets ask for, and a place for its run history."""

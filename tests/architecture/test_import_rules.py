@@ -51,7 +51,7 @@ PACKAGES = {
     "httpx": {"http", "systems"},
     "dagster": WIRING | {"cli"},
     "dagster_duckdb": {"resources"},
-    "sqlalchemy": {"ledger"},
+    "sqlalchemy": {"ledger", "resources"},
     "pandera": {"warehouse"},
     "starlette": {"push"},
     "uvicorn": {"push", "simulators"},

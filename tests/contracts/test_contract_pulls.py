@@ -17,6 +17,9 @@ from reconcile_pipeline.systems.reading import at
 from reconcile_pipeline.systems.registry import SYSTEMS
 
 
+SEEDS = [31, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (90_210, 7_340_033))]
+
+
 @dataclass(frozen=True)
 class FullPull:
     """One undisturbed pull of every kind from a world that no test changes."""
@@ -26,7 +29,7 @@ class FullPull:
     calls: dict[str, int]
 
 
-@pytest.fixture(scope="module", params=[31, 90_210, 7_340_033])
+@pytest.fixture(scope="module", params=SEEDS)
 def full(
     request: pytest.FixtureRequest,
     clean: tuple[Any, Any],

@@ -109,6 +109,7 @@ def test_evidence_gets_old(
             assert card["service_group_id"] not in mine or was["qty_vendor"] is None
 
 
+@pytest.mark.slow
 def test_vendor_never_pulled(
     good_run: Any, own_folder: Path, reconcile: Any, rows_of: Callable[..., Rows]
 ) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 import yaml  # type: ignore[import-untyped]
 
-from reconcile_pipeline.cli.run_history import OpenEventLog, open_instance
 from reconcile_pipeline.cli.running import prepare_home
 from reconcile_pipeline.jobs import RECONCILE
+from reconcile_pipeline.resources.run_history import OpenEventLog, open_instance
 from reconcile_pipeline.state import State
 
 

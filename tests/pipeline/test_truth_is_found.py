@@ -24,18 +24,13 @@ SEEDS = [
 ]
 
 
-def is_rare(psa: str, seed: int) -> bool:
-    """Every day a world of a PSA that is not written to; the others at night."""
-    return seed != 55_501_337 or psa != "kaseya_bms"
-
-
 OTHERS = [
-    pytest.param((psa, seed), marks=[pytest.mark.slow] * is_rare(psa, seed), id=f"{psa}-{seed}")
+    pytest.param((psa, seed), marks=pytest.mark.slow, id=f"{psa}-{seed}")
     for psa in PSAS
     for seed in (55_501_337, 3_141_592, 271_828_182)
     if psa != "connectwise"
 ]
-"""The other PSAs, each with three worlds."""
+"""The other PSAs, each with three worlds, at night; by day each has its contract tests."""
 DRAWN = random.SystemRandom().randrange(10**6, 10**9)
 PARAMS = {"drawn": ("connectwise", DRAWN)}
 PULLS = "select system, calls from core.pulls where period = $period"

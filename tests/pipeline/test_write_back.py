@@ -349,6 +349,7 @@ def test_a_dry_run_can_only_look(msp: Any, cards: list[Row], queue: Queue, perio
     assert (told["ready"], told["not_as_decided"], told["is_enabled"]) == (2, 0, True)
 
 
+@pytest.mark.slow
 def test_materializing_everything_writes_nothing(
     msp: Any, reconcile: Any, cards: list[Row], queue: Queue
 ) -> None:

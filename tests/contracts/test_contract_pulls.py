@@ -16,7 +16,6 @@ from reconcile_pipeline.simulators.world.vendors import SIDES
 from reconcile_pipeline.systems.reading import at
 from reconcile_pipeline.systems.registry import SYSTEMS
 
-
 SEEDS = [31, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (90_210, 7_340_033))]
 
 

@@ -49,6 +49,18 @@ def _not_a_list(expected: str) -> PipelineError:
     )
 
 
+def advised(
+    error: PipelineError, account: Account, next_step: str, *, category: Category | None = None
+) -> PipelineError:
+    """Return the same trouble with a next step that fits this system, and its name."""
+    return PipelineError(
+        error.message,
+        next_step=next_step,
+        category=category or error.category,
+        system=account.name,
+    )
+
+
 def at(record: object, path: str) -> Any:  # noqa: ANN401 - a JSON value
     """Return the value at a dotted path; None where any step is missing."""
     value = record

@@ -331,7 +331,8 @@ class Oracle(Watch):
         is_known = planned.state in ARRIVED or was_shown
         qty = self.shows(line, planned.day)
         # A PSA that applies another difference than ours may apply 0: no effect, and none claimed.
-        is_untouched = planned.state not in ARRIVED and qty == planned.qty_from
+        was_bent = last.sent is not None and "apply_differently" in last.sent.strikes
+        is_untouched = was_bent and planned.state not in ARRIVED and qty == planned.qty_from
         is_right = is_untouched or (is_known and (was_shown or qty == planned.qty_to))
         self.count["wrong final quantities"] += not is_right
         self.demand(

@@ -10,7 +10,7 @@ from reconcile_pipeline.http import ApiClient, ApiError
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.systems.base import Account
 from reconcile_pipeline.systems.psa.kaseya_reading import named
-from reconcile_pipeline.systems.reading import first_text
+from reconcile_pipeline.systems.reading import advised, first_text
 
 PERMISSIONS = {
     "accounts": "CRM > Accounts: view",
@@ -83,13 +83,13 @@ def stream_of(message: str) -> str | None:
 
 
 def _wrong_login(account: Account, error: ApiError) -> PipelineError:
-    return PipelineError(
-        error.message,
-        next_step=f"Check username, password and tenant in [systems.{account.name}]: a wrong"
+    return advised(
+        error,
+        account,
+        f"Check username, password and tenant in [systems.{account.name}]: a wrong"
         " company is refused like a wrong password. A new API employee must first set a password"
         " through the e-mailed link.",
         category=Category.CREDENTIALS,
-        system=account.name,
     )
 
 

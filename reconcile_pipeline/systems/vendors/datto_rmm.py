@@ -14,6 +14,7 @@ from reconcile_pipeline.http import ApiClient, Limits, PageNumber, Request, Sing
 from reconcile_pipeline.model import Category, PipelineError, Role
 from reconcile_pipeline.systems.base import Account, Field, Record, Stream, System
 from reconcile_pipeline.systems.reading import (
+    advised,
     at,
     bare_list,
     count_at,
@@ -266,12 +267,7 @@ async def diagnose(_client: ApiClient, account: Account, error: Exception) -> Ex
     is_refusal = isinstance(error, PipelineError) and getattr(error, "status", None) is not None
     if not isinstance(error, PipelineError) or not is_refusal or error.category not in steps:
         return error
-    return PipelineError(
-        error.message,
-        next_step=steps[error.category],
-        category=error.category,
-        system=account.name,
-    )
+    return advised(error, account, steps[error.category])
 
 
 DATTO_RMM = System(

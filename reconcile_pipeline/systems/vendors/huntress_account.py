@@ -8,7 +8,7 @@ from typing import Any
 from reconcile_pipeline.http import ApiClient, ApiError, BasicAuth, Limits
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.systems.base import Account, Field
-from reconcile_pipeline.systems.reading import at, first_text, whole_number
+from reconcile_pipeline.systems.reading import advised, at, first_text, whole_number
 
 WINDOW_SECONDS = 60
 LARGEST_PAGE = 500
@@ -110,9 +110,9 @@ async def diagnose(_client: ApiClient, account: Account, error: Exception) -> Ex
     is_hidden = isinstance(error, ApiError) and error.status == NOT_FOUND
     if error.category is not Category.CREDENTIALS and not is_hidden:
         return error
-    return PipelineError(
-        error.message,
-        next_step=_NOT_FOUND_STEP if is_hidden else _CREDENTIALS_STEP,
+    return advised(
+        error,
+        account,
+        _NOT_FOUND_STEP if is_hidden else _CREDENTIALS_STEP,
         category=Category.PERMISSION if is_hidden else error.category,
-        system=account.name,
     )

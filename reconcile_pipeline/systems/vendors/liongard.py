@@ -14,9 +14,16 @@ from datetime import date
 from typing import Any
 
 from reconcile_pipeline.http import ApiClient, ApiError, HeaderAuth, Limits, Request, SinglePage
-from reconcile_pipeline.model import Category, PipelineError, Role
+from reconcile_pipeline.model import Category, Role
 from reconcile_pipeline.systems.base import Account, Child, Field, Record, Stream, System
-from reconcile_pipeline.systems.reading import at, bare_list, first_text, unfit, whole_number
+from reconcile_pipeline.systems.reading import (
+    advised,
+    at,
+    bare_list,
+    first_text,
+    unfit,
+    whole_number,
+)
 from reconcile_pipeline.systems.vendors.liongard_lists import (
     IfPaged,
     announced,
@@ -258,12 +265,7 @@ async def diagnose(_client: ApiClient, account: Account, error: Exception) -> Ex
     }
     if error.category not in advice:
         return error
-    return PipelineError(
-        error.message,
-        next_step=advice[error.category],
-        category=error.category,
-        system=account.name,
-    )
+    return advised(error, account, advice[error.category])
 
 
 LIONGARD = System(

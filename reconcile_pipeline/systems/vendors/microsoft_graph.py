@@ -12,6 +12,7 @@ from reconcile_pipeline.http import ApiClient, ApiError, Limits, NextUrlInBody, 
 from reconcile_pipeline.model import Category, PipelineError, Role
 from reconcile_pipeline.systems.base import PARENT, Account, Child, Field, Record, Stream, System
 from reconcile_pipeline.systems.reading import (
+    advised,
     at,
     bare_list,
     first_text,
@@ -250,12 +251,11 @@ def _tenant_list(
 async def diagnose(_client: ApiClient, account: Account, error: Exception) -> Exception:
     """Say what a refusal usually is: a refresh token that ended, or a missing permission."""
     if isinstance(error, ApiError) and error.category is Category.PERMISSION:
-        return PipelineError(
-            error.message,
-            next_step="Give the app the delegated permission DelegatedAdminRelationship.Read.All"
+        return advised(
+            error,
+            account,
+            "Give the app the delegated permission DelegatedAdminRelationship.Read.All"
             " of Microsoft Graph, and consent once more as the partner user.",
-            category=Category.PERMISSION,
-            system=account.name,
         )
     return explained(account, error)
 

@@ -11,7 +11,7 @@ from typing import Any
 from reconcile_pipeline.http import ClientCredentials, TokenAuth
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.systems.base import Account, Field
-from reconcile_pipeline.systems.reading import at, first_text, unfit
+from reconcile_pipeline.systems.reading import advised, at, first_text, unfit
 
 _TENANT = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{3,}")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -121,9 +121,4 @@ def explained(account: Account, error: Exception) -> Exception:
     if not isinstance(error, PipelineError) or error.category is not Category.CREDENTIALS:
         return error
     found = _CODE.search(error.message)
-    return PipelineError(
-        error.message,
-        next_step=_WHY.get(found.group(1) if found else "", _WHATEVER),
-        category=Category.CREDENTIALS,
-        system=account.name,
-    )
+    return advised(error, account, _WHY.get(found.group(1) if found else "", _WHATEVER))

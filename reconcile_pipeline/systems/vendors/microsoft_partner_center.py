@@ -12,6 +12,7 @@ from reconcile_pipeline.http import ApiClient, ApiError, Limits, Request, Single
 from reconcile_pipeline.model import Category, PipelineError, Role
 from reconcile_pipeline.systems.base import PARENT, Account, Child, Field, Record, Stream, System
 from reconcile_pipeline.systems.reading import (
+    advised,
     at,
     bare_list,
     first_text,
@@ -185,12 +186,11 @@ def _subscription_calls(customers: Sequence[Record], relationships: list[str]) -
 async def diagnose(_client: ApiClient, account: Account, error: Exception) -> Exception:
     """Say what a refusal usually is: a refresh token that ended, or a user without the role."""
     if isinstance(error, ApiError) and error.category is Category.PERMISSION:
-        return PipelineError(
-            error.message,
-            next_step="Make the partner user who gave the consent an Admin Agent (Partner Center >"
+        return advised(
+            error,
+            account,
+            "Make the partner user who gave the consent an Admin Agent (Partner Center >"
             " Account settings > User management), and consent once more with MFA.",
-            category=Category.PERMISSION,
-            system=account.name,
         )
     return explained(account, error)
 

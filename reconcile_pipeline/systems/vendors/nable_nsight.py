@@ -11,7 +11,7 @@ from typing import Any
 from reconcile_pipeline.http import ApiClient, Limits, Request, SinglePage
 from reconcile_pipeline.model import Category, PipelineError, Role
 from reconcile_pipeline.systems.base import Account, Child, Field, Record, Stream, System
-from reconcile_pipeline.systems.reading import bare_list, whole_number
+from reconcile_pipeline.systems.reading import advised, bare_list, whole_number
 from reconcile_pipeline.systems.vendors.nable_nsight_xml import (
     QueryKey,
     client_records,
@@ -151,12 +151,11 @@ async def diagnose(_client: ApiClient, account: Account, error: Exception) -> Ex
     """Say what a refused key usually is: generated anew by somebody else, or of another server."""
     if not isinstance(error, PipelineError) or error.category is not Category.CREDENTIALS:
         return error
-    return PipelineError(
-        error.message,
-        next_step="Check that base_url is the server you log in to, then generate a new key under"
+    return advised(
+        error,
+        account,
+        "Check that base_url is the server you log in to, then generate a new key under"
         " General Settings > API and write it to .env; generating ends the key before.",
-        category=Category.CREDENTIALS,
-        system=account.name,
     )
 
 

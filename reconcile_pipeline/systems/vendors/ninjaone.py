@@ -18,7 +18,14 @@ from reconcile_pipeline.http import (
 )
 from reconcile_pipeline.model import Category, PipelineError, Role
 from reconcile_pipeline.systems.base import Account, Field, Record, Stream, System
-from reconcile_pipeline.systems.reading import at, bare_list, first_text, unfit, whole_number
+from reconcile_pipeline.systems.reading import (
+    advised,
+    at,
+    bare_list,
+    first_text,
+    unfit,
+    whole_number,
+)
 
 APPROVAL_STATUSES = ("PENDING", "STAGED", "APPROVED", "DECOMMISSIONED")
 
@@ -166,12 +173,11 @@ async def diagnose(_client: ApiClient, account: Account, error: Exception) -> Ex
     """Say what a NinjaOne login failure usually is: the right keys at the wrong region."""
     if not isinstance(error, PipelineError) or error.category is not Category.CREDENTIALS:
         return error
-    return PipelineError(
-        error.message,
-        next_step="Check that base_url is the region you log in to, then the client id and secret;"
+    return advised(
+        error,
+        account,
+        "Check that base_url is the region you log in to, then the client id and secret;"
         " the client app must allow the grant Client Credentials and the scope Monitoring.",
-        category=Category.CREDENTIALS,
-        system=account.name,
     )
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from reconcile_pipeline.http import ApiClient, ApiError, HeaderAuth, Limits
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.systems.base import Account, Field, Record
-from reconcile_pipeline.systems.reading import at, choice, first_text, unfit
+from reconcile_pipeline.systems.reading import advised, at, choice, first_text, unfit
 
 API_PATH = "/web/api/v2.1"
 GENERIC_HOST = "console.sentinelone.net"
@@ -141,9 +141,4 @@ async def diagnose(_client: ApiClient, account: Account, error: Exception) -> Ex
     is_timeout = isinstance(error, ApiError) and error.status == GATEWAY_TIMEOUT
     if error.category is not Category.CREDENTIALS and not is_timeout:
         return error
-    return PipelineError(
-        error.message,
-        next_step=_TIMEOUT_STEP if is_timeout else _CREDENTIALS_STEP,
-        category=error.category,
-        system=account.name,
-    )
+    return advised(error, account, _TIMEOUT_STEP if is_timeout else _CREDENTIALS_STEP)

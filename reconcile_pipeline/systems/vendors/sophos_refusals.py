@@ -9,7 +9,7 @@ from typing import Any
 from reconcile_pipeline.http import ApiClient, ApiError
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.systems.base import Account, Record
-from reconcile_pipeline.systems.reading import at, bare_list, first_text
+from reconcile_pipeline.systems.reading import advised, at, bare_list, first_text
 
 _NOT_FOUND = 404
 _REPORT = re.compile(r"/billing/usage/(?P<year>\d{4})/(?P<month>\d{1,2})\b")
@@ -59,10 +59,5 @@ async def diagnose(_client: ApiClient, account: Account, error: Exception) -> Ex
             system=account.name,
         )
     if error.category in (Category.CREDENTIALS, Category.PERMISSION):
-        return PipelineError(
-            error.message,
-            next_step=MAKE_CREDENTIALS,
-            category=error.category,
-            system=account.name,
-        )
+        return advised(error, account, MAKE_CREDENTIALS)
     return error

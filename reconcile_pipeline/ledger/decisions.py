@@ -192,6 +192,12 @@ def read_decisions(ledger: Ledger, period: str | None = None) -> list[Decided]:
     return [_from_row(row) for row in ledger.rows(query)]
 
 
+def decisions_of(ledger: Ledger, ids: Iterable[str]) -> list[Decided]:
+    """The decisions of these ids, withdrawn ones included; oldest first."""
+    query = sa.select(table).where(table.c.decision_id.in_(list(ids))).order_by(table.c.seq)
+    return [_from_row(row) for row in ledger.rows(query)]
+
+
 def withdrawn_ids(ledger: Ledger) -> frozenset[str]:
     """Decisions that were taken back."""
     return frozenset(

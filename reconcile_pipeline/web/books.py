@@ -1,0 +1,164 @@
+"""The published tables as the pages read them, one snapshot per published version and month.
+
+A snapshot attaches the file read-only, so analysts and the app never wait for each other, and keeps
+the month's board in memory. Decisions made since the file was published are laid over that board
+before each answer; `review/overlay` says which cards they concern.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from reconcile_pipeline.ledger.chain import ledger_head
+from reconcile_pipeline.model import Category, PipelineError
+from reconcile_pipeline.reconciling.limits import Limits
+from reconcile_pipeline.review.decide import Door
+from reconcile_pipeline.review.overlay import changed_since, standings
+from reconcile_pipeline.warehouse.sql_files import sql_file
+
+Row = dict[str, Any]
+MOST_SNAPSHOTS = 3
+_SEARCH = "set search_path = 'published.main,memory.main'"
+_OVERLAY = ("status", "why", "decision_id", "decision", "decided_by", "decided_at")
+
+
+class Snapshot:
+    """One month of one published version; its board follows the ledger."""
+
+    def __init__(self, version: Path, period: str, limits: Limits) -> None:
+        """Attach the file and set out the month's board."""
+        self.version = version.name
+        self.period = period
+        self.published_at = datetime.fromtimestamp(version.stat().st_mtime, UTC)
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._connection = duckdb.connect(config={"threads": 2})
+        self._connection.execute("set timezone = 'UTC'")
+        # The path is our own; a quote in a folder's name would end the text early.
+        path = str(version).replace("'", "''")
+        self._connection.execute(f"attach '{path}' as published (read_only)")
+        self._connection.execute(_SEARCH)
+        board = _statement("board")
+        self._connection.execute(
+            f"create table memory.main.board as {board}",  # noqa: S608 - a file of ours
+            {"period": period},
+        )
+        self._connection.execute("create unique index board_cards on memory.main.board (card_id)")
+        try: known = self.ask("ledger_state")
+        except Exception: known=[]
+        self._entry: int = known[0]["entry"] if known else 0
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """A connection of the caller's own on the same tables, for one request."""
+        cursor = self._connection.cursor()
+        cursor.execute(_SEARCH)
+        return cursor
+
+    def ask(self, question: str, /, **parameters: object) -> list[Row]:
+        """The rows of a file of `sql/pages`, as dictionaries; $period needs not be given."""
+        statement = _statement(question)
+        values = {"period": self.period, **parameters}
+        named = {name: values[name] for name in _names(question)}
+        result = self.connection().execute(statement, named)
+        columns = [column[0] for column in result.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+
+    def catch_up(self, door: Door) -> None:
+        """Lay what the ledger learned since over the board."""
+        entry, _hash = ledger_head(door.ledger)
+        with self._lock:
+            if entry == self._entry:
+                return
+            subjects = changed_since(door, self._entry)
+            if subjects:
+                self._update(standings(self.connection(), door, self._limits, subjects))
+            self._entry = entry
+
+    def _update(self, rows: Sequence[Row]) -> None:
+        assignments = ", ".join(f"{name} = ${name}" for name in _OVERLAY)
+        self._connection.execute("begin")
+        for row in rows:
+            self._connection.execute(
+                f"update memory.main.board set {assignments} where card_id = $card_id",  # noqa: S608 - names above
+                {name: row[name] for name in (*_OVERLAY, "card_id")},
+            )
+        self._connection.execute("commit")
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._connection.close()
+
+
+class Books:
+    """The published file, followed to its newest version at each question."""
+
+    def __init__(self, published: Path, limits: Limits) -> None:
+        """Open nothing yet: there may be nothing."""
+        self.published = published
+        self._limits = limits
+        self._kept: OrderedDict[tuple[str, str], Snapshot] = OrderedDict()
+        self._periods: dict[str, list[str]] = {}
+        self._lock = threading.Lock()
+
+    def periods(self) -> list[str]:
+        """Months that have cards, oldest first; none while nothing is published."""
+        if not self.published.exists():
+            return []
+        version = self.published.resolve()
+        if version.name not in self._periods:
+            with duckdb.connect(str(version), read_only=True) as connection:
+                query = "select distinct period from recon.cards order by period"
+                found = [str(row[0]) for row in connection.execute(query).fetchall()]
+            self._periods = {version.name: found}
+        return self._periods[version.name]
+
+    def of(self, period: str, door: Door) -> Snapshot:
+        """The month as it stands now.
+
+        Raises:
+            PipelineError: `incomplete`, while nothing is published.
+        """
+        if not self.published.exists():
+            raise NothingPublishedError
+        version = self.published.resolve()
+        with self._lock:
+            key = (version.name, period)
+            if key not in self._kept:
+                self._kept[key] = Snapshot(version, period, self._limits)
+            self._kept.move_to_end(key)
+            while len(self._kept) > MOST_SNAPSHOTS:
+                # Requests under way keep it alive through their own connections.
+                self._kept.popitem(last=False)
+            snapshot = self._kept[key]
+        snapshot.catch_up(door)
+        return snapshot
+
+
+class NothingPublishedError(PipelineError):
+    """There is no published file yet: a fresh installation."""
+
+    def __init__(self) -> None:
+        """Say what makes one."""
+        super().__init__(
+            "Nothing was pulled and compared yet.",
+            next_step="Run `reconcile run`, or materialize everything in the Dagster UI.",
+            category=Category.INCOMPLETE,
+        )
+
+
+@cache
+def _statement(question: str) -> str:
+    return sql_file("pages", question).read_text(encoding="utf-8")
+
+
+@cache
+def _names(question: str) -> frozenset[str]:
+    """The parameters a question takes."""
+    (statement,) = duckdb.extract_statements(_statement(question))
+    return frozenset(statement.named_parameters)

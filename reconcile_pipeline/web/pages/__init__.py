@@ -1,0 +1,1 @@
+"""One module per page: what it asks, what it shows, and what its forms do."""

@@ -1,0 +1,115 @@
+"""Numbers, money, instants and the pipeline's words as people read them on a page."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from reconcile_pipeline.model import Decision, Finding
+
+FINDINGS = {
+    Finding.MATCH: "Match",
+    Finding.UNDER_BILLED: "Under-billed",
+    Finding.OVER_BILLED: "Over-billed",
+    Finding.NEW_REVENUE: "New revenue",
+    Finding.NO_VENDOR_FIGURE: "No vendor data",
+    Finding.NOT_CONNECTED: "Not connected",
+    Finding.STALE_EVIDENCE: "Stale",
+    Finding.INCOMPLETE_EVIDENCE: "Incomplete",
+}
+STANDS = {
+    "open": "open",
+    "decided": "decided, to be written",
+    "stuck": "needs a person",
+    "applied": "in the PSA",
+    "quiet": "left as it is",
+    "settled": "nothing to do",
+    "all": "all",
+}
+STATUSES = {
+    "open": "Open",
+    "reopened": "Open again",
+    "quiet": "Left as it is",
+    "decided": "Decided",
+    "waiting": "To be confirmed",
+    "needs_person": "Needs a person",
+    "applied": "In the PSA",
+    "nothing_to_do": "Nothing to do",
+}
+DECISIONS = {
+    Decision.APPROVE: "Approved",
+    Decision.RECONCILE: "Reconcile",
+    Decision.NO_CHANGE: "No change",
+    Decision.DISMISS: "Dismissed",
+    Decision.EXCLUDE: "Excluded",
+}
+CATEGORIES = {
+    "credentials": "The credentials are refused",
+    "permission": "A permission is missing",
+    "rate_limit": "The system asks for fewer calls",
+    "shape": "The answers look other than documented",
+    "incomplete": "The data did not come in whole",
+    "unreachable": "The system can't be reached",
+    "settings": "A setting is wrong",
+    "input": "Something entered is wrong",
+    "conflict": "Somebody was faster",
+}
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def quantity(value: Decimal | None, unknown: str = "–") -> str:
+    """A quantity without useless zeros, thousands marked; a dash when unknown, which is not 0."""
+    if value is None:
+        return unknown
+    return f"{value:,.4f}".rstrip("0").rstrip(".")
+
+
+def entered(value: Decimal | None) -> str:
+    """A quantity as it is written into a field: no marks."""
+    return quantity(value, "").replace(",", "")
+
+
+def signed(value: Decimal | None) -> str:
+    """A difference with its sign; a true minus, as in print."""
+    if value is None:
+        return "–"
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{quantity(abs(value))}"  # noqa: RUF001
+
+
+def money(value: Decimal | None, currency: str | None = None) -> str:
+    """An amount with its currency; a dash when unknown."""
+    if value is None:
+        return "–"
+    minus = "−" if value < 0 else ""  # noqa: RUF001 - a true minus, as in print
+    return f"{minus}{abs(value):,.2f} {currency or ''}".rstrip()
+
+
+def signed_money(value: Decimal | None, currency: str | None = None) -> str:
+    """An amount with its sign: above 0 is used and not invoiced."""
+    return f"{'+' if value is not None and value > 0 else ''}{money(value, currency)}"
+
+
+def ago(instant: datetime | None, now: datetime) -> str:
+    """How long ago, in the largest unit that fits; tables hold naive UTC."""
+    if instant is None:
+        return "never"
+    seconds = (now - _aware(instant)).total_seconds()
+    if seconds < _MINUTE:
+        return "just now"
+    for size, unit in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
+        count = int(seconds // size)
+        if count:
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def at(instant: datetime | None) -> str:
+    """An instant to the minute, in UTC."""
+    return "–" if instant is None else f"{_aware(instant).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def many(count: int, one: str, several: str = "") -> str:
+    """A count with its noun: 1 card, 2,000 cards."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def _aware(instant: datetime) -> datetime:
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -18,6 +18,7 @@ from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.reconciling.policies import Policy
 from reconcile_pipeline.settings_checks import Table, read_table, suggestion
 from reconcile_pipeline.settings_push import PushSettings
+from reconcile_pipeline.settings_review import ReviewSettings
 from reconcile_pipeline.settings_systems import SecretSource, SystemSettings
 from reconcile_pipeline.settings_tables import TABLES, read_own_tables
 from reconcile_pipeline.systems.base import System
@@ -50,6 +51,7 @@ class Settings:
     tenant: str
     evidence_hours: float
     push: PushSettings
+    review: ReviewSettings
     secrets: SecretSource
     systems: tuple[SystemSettings, ...]
 
@@ -151,6 +153,7 @@ def load_settings(
         tenant=own.tenant,
         evidence_hours=own.evidence_hours,
         push=own.push,
+        review=own.review,
         secrets=secrets,
         systems=_systems(path, content, secrets, kinds),
     )

@@ -42,3 +42,8 @@ class State:
     def dagster(self) -> Path:
         """DAGSTER_HOME: runs and events for the Dagster UI."""
         return self.folder / "dagster"
+
+    @property
+    def tasks(self) -> Path:
+        """What commands said that were started from the review app."""
+        return self.folder / "tasks"

@@ -194,7 +194,10 @@ def read_decisions(ledger: Ledger, period: str | None = None) -> list[Decided]:
 
 def decisions_of(ledger: Ledger, ids: Iterable[str]) -> list[Decided]:
     """The decisions of these ids, withdrawn ones included; oldest first."""
-    query = sa.select(table).where(table.c.decision_id.in_(list(ids))).order_by(table.c.seq)
+    wanted = list(ids)
+    if not wanted:
+        return []
+    query = sa.select(table).where(table.c.decision_id.in_(wanted)).order_by(table.c.seq)
     return [_from_row(row) for row in ledger.rows(query)]
 
 

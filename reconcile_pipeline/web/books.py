@@ -24,6 +24,8 @@ from reconcile_pipeline.warehouse.sql_files import sql_file
 
 Row = dict[str, Any]
 MOST_SNAPSHOTS = 3
+MOST_KEPT = 200
+"""Answers kept of one snapshot."""
 _SEARCH = "set search_path = 'published.main,memory.main'"
 _OVERLAY = ("status", "why", "decision_id", "decision", "decided_by", "decided_at")
 
@@ -38,6 +40,7 @@ class Snapshot:
         self.published_at = datetime.fromtimestamp(version.stat().st_mtime, UTC)
         self._limits = limits
         self._lock = threading.Lock()
+        self._kept: dict[str, list[Row]] = {}
         self._connection = duckdb.connect(config={"threads": 2})
         self._connection.execute("set timezone = 'UTC'")
         # The path is our own; a quote in a folder's name would end the text early.
@@ -69,6 +72,23 @@ class Snapshot:
         columns = [column[0] for column in result.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
+    def ask_once(self, question: str, /, **parameters: object) -> list[Row]:
+        """As `ask`; the answer is kept until the board changes."""
+        kept = self._kept
+        key = f"{question} {parameters}"
+        if key not in kept:
+            if len(kept) >= MOST_KEPT:
+                kept.clear()
+            kept[key] = self.ask(question, **parameters)
+        return kept[key]
+
+    def cards(self, ids: Sequence[str]) -> list[Row]:
+        """Cards of the board, in the order of the ids; unknown ids are left out."""
+        if not ids:
+            return []
+        found = {row["card_id"]: row for row in self.ask("review_rows", ids=list(ids))}
+        return [found[card_id] for card_id in ids if card_id in found]
+
     def catch_up(self, door: Door) -> None:
         """Lay what the ledger learned since over the board."""
         entry, _hash = ledger_head(door.ledger)
@@ -89,6 +109,7 @@ class Snapshot:
                 {name: row[name] for name in (*_OVERLAY, "card_id")},
             )
         self._connection.execute("commit")
+        self._kept = {}
 
     def close(self) -> None:
         """Let the file go."""

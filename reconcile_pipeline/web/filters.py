@@ -3,8 +3,7 @@
 The address is the whole state of a list: a bookmark is a saved view, and back always works.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol, Self
 from urllib.parse import urlencode
@@ -101,21 +100,8 @@ class Filter:
         return urlencode({**more, **said}, doseq=True)
 
     @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """The same as names and values, for hidden fields of a form."""
-        usual = asdict(type(self)())
-        found: list[tuple[str, str]] = []
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if value == usual[item.name]:
-                continue
-            values = value if isinstance(value, tuple) else (value,)
-            found += [(item.name, str(each)) for each in values]
-        return found
-
-    @property
-    def parameters(self) -> Mapping[str, object]:
-        """What the SQL files take: null where nothing is asked."""
+    def conditions(self) -> dict[str, object]:
+        """Which cards, as the SQL files take it: null where nothing is asked."""
         return {
             "q": self.q or None,
             "customer": self.customer or None,
@@ -125,6 +111,13 @@ class Filter:
             "statuses": list(STANDS[self.status]) or None,
             "decision": self.decision or None,
             "min_abs": Decimal(self.min_abs) if self.min_abs else None,
+        }
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Which cards, in which order, and which page of them."""
+        return {
+            **self.conditions,
             "group": self.group,
             "sort": self.sort.lstrip("-"),
             "is_descending": self.sort.startswith("-"),

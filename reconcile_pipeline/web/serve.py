@@ -1,15 +1,56 @@
-"""Serves the review app in the foreground until it is told to stop."""
+"""Opens the review app for an installation and serves it in the foreground until told to stop."""
 
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from reconcile_pipeline.building import Site, site_of
-from reconcile_pipeline.model import Category, PipelineError
-from reconcile_pipeline.push.serve import listen, uvicorn_config
+from reconcile_pipeline.push.app import push_app
+from reconcile_pipeline.serving import address_of, take_address, uvicorn_config
 from reconcile_pipeline.settings import Settings
+from reconcile_pipeline.web.access.guard import Identities
+from reconcile_pipeline.web.app import review_app
 from reconcile_pipeline.web.books import Books
 from reconcile_pipeline.web.desk import Desk
 from reconcile_pipeline.web.tasks import Tasks
+
+
+def serve_review(
+    settings: Settings, *, tell: Callable[[str], None], with_push: bool = False
+) -> None:
+    """Serve until SIGINT or SIGTERM; `with_push` serves the push API below the same address.
+
+    Raises:
+        PipelineError: `settings`, if the address can't be had or may not be taken without login.
+    """
+    where = settings.review
+    with take_address(where.host, where.port, what="The review app", table="review") as listener:
+        app = open_app(site_of(settings), now=_now, with_push=with_push)
+        tell(address_of(listener))
+        uvicorn.Server(uvicorn_config(app)).run(sockets=[listener])
+
+
+def open_app(
+    site: Site, *, now: Callable[[], datetime], with_push: bool = False
+) -> Starlette:
+    """Make the application for an installation, as it is served."""
+    settings = site.settings
+    tasks = Tasks(settings.path, site.state.tasks, now)
+    desk = Desk(
+        site=site,
+        books=Books(site.state.published, settings.limits),
+        tasks=tasks,
+        now=now,
+        dagster_url=settings.review.dagster_url,
+    )
+    app = review_app(desk, Identities(settings.review))
+    if with_push:
+        app.routes.insert(0, Mount("/push", push_app(site)))
+    return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -45,7 +45,7 @@ class Shell:
 def shell_of(call: Call) -> Shell | None:
     """The head of a page; None while there is no data for the month."""
     try:
-        row = call.books.ask("shell")[0]
+        row = call.books.ask_once("shell")[0]
     except PipelineError:
         return None
     return Shell(

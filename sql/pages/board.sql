@@ -1,6 +1,7 @@
 -- Grain: one row per card of the month: everything that lists, sums and filters need. Key: card_id.
 -- Inputs: recon.cards, review.card_status, map.service_groups, recon.card_lines. Parameter: $period.
 -- Kept in memory by the review app, which updates where a card stands as decisions come in.
+-- The places are orders by name, as numbers: a list of 100,000 cards sorts by them in milliseconds.
 
 with vendors as (
     select
@@ -53,7 +54,11 @@ select
     card_status.decided_by,
     card_status.decided_at,
     strip_accents(lower(concat_ws(' ', cards.company_name, cards.service_name, agreements.agreements)))
-        as words
+        as words,
+    row_number() over (order by cards.company_name, cards.service_name, cards.card_id) as place,
+    dense_rank() over (order by cards.company_name) as company_place,
+    dense_rank() over (order by cards.service_name) as service_place,
+    dense_rank() over (order by coalesce(agreements.agreements, '')) as agreements_place
 from recon.cards as cards
 inner join review.card_status as card_status on cards.card_id = card_status.card_id
 left join vendors on cards.service_group_id = vendors.service_group_id

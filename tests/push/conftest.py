@@ -14,7 +14,8 @@ import uvicorn
 
 from reconcile_pipeline.push.app import push_app
 from reconcile_pipeline.push.keys import KeyPair, make_keys
-from reconcile_pipeline.push.serve import PushSite, listen, uvicorn_config
+from reconcile_pipeline.push.serve import PushSite
+from reconcile_pipeline.serving import listen, uvicorn_config
 from reconcile_pipeline.settings import Settings, load_settings
 from reconcile_pipeline.state import State
 from reconcile_pipeline.systems.vendors.push import inbox_of, read, reading_of

@@ -13,7 +13,7 @@ from rich.markup import escape
 from reconcile_pipeline.cli.app import ConfigOption, PeriodOption, app, console
 from reconcile_pipeline.cli.commands.data import named_period, own_stamp, stop_on_failures
 from reconcile_pipeline.model import Category, Decision, PipelineError
-from reconcile_pipeline.settings import load_settings
+from reconcile_pipeline.settings import Settings, load_settings
 from reconcile_pipeline.state import State
 
 if TYPE_CHECKING:
@@ -35,16 +35,42 @@ class Choice(StrEnum):
 
 @app.command()
 def review(
-    file: Annotated[Path, typer.Argument(help="A CSV or XLSX made by `reconcile export`.")],
-    reviewer: Annotated[str, typer.Option("--reviewer", help="Who decides.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A CSV or XLSX made by `reconcile export`; without it, the app."),
+    ] = None,
+    *,
+    reviewer: Annotated[str, typer.Option("--reviewer", help="Who decides in the file.")] = "",
+    push: Annotated[
+        bool, typer.Option("--push", help="Serve the push API too, below /push.")
+    ] = False,
     config: ConfigOption = None,
     period: PeriodOption = None,
 ) -> None:
-    """Record the decisions of a filled-in export and list what has to be done."""
+    """Serve the review app; or record the decisions of a filled-in export."""
+    settings = load_settings(config)
+    if file is None:
+        from reconcile_pipeline.web.serve import serve_review  # noqa: PLC0415 - Starlette, DuckDB
+
+        serve_review(settings, tell=_tell_address, with_push=push)
+        return
+    if not reviewer.strip():
+        raise PipelineError(
+            "Nobody is named who decides in this file.",
+            next_step="Add --reviewer NAME.",
+            category=Category.INPUT,
+        )
+    _take_file(settings, file, reviewer, period)
+
+
+def _tell_address(address: str) -> None:
+    console.print(f"The review app: {address}\nCtrl-C ends it.")
+
+
+def _take_file(settings: Settings, file: Path, reviewer: str, period: str | None) -> None:
     from reconcile_pipeline.cli.running import run_job  # noqa: PLC0415 - Dagster is slow
     from reconcile_pipeline.jobs import REVIEW  # noqa: PLC0415
 
-    settings = load_settings(config)
     month = named_period(settings, period)
     wanted = {"reviewer": reviewer, "file": str(file.absolute())}
     outcome = run_job(

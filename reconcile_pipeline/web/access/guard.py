@@ -1,6 +1,7 @@
 """stub"""
 from reconcile_pipeline.web.access.users import Role, User
-class Identities: ...
+class Identities:
+    def __init__(self, settings=None): ...
 class Guard:
     def __init__(self, app, identities): self.app=app
     async def __call__(self, scope, receive, send):

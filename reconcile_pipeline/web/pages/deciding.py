@@ -157,7 +157,7 @@ def _answer(call: Call, card_id: str, **ids: str) -> Response:
         return moved_on(_back(call, card_id, **{name: decision_id}))
     (item,) = decisions_of(call.desk.site.ledger, [decision_id])
     verb = {"said": "Recorded", "undone": "Taken back"}.get(name, "Confirmed")
-    told = {"text": sentence(verb, item), "open": call.books.ask("shell")[0]["cards_open"]}
+    told = {"text": sentence(verb, item), "open": call.books.ask_once("shell")[0]["cards_open"]}
     return fragment(call, "card_row.html", tell=told, **_row(call, card_id), error=None, typed="")
 
 
@@ -178,7 +178,7 @@ def _is_conflict(error: PipelineError, row: Row, call: Call) -> bool:
 
 
 def _row(call: Call, card_id: str) -> Row:
-    rows = call.books.ask("review_card", card_id=card_id)
+    rows = call.books.cards([card_id])
     if not rows:
         raise HTTPException(404)
     (card,) = with_words(call, rows)

@@ -37,21 +37,21 @@ def show(call: Call) -> Response:
     """Show the overview; on a fresh installation, how to begin."""
     if not call.desk.books.periods():
         return page(call, "overview_empty.html", connections=connections_of(call))
-    month = call.books.ask("overview_month")[0]
+    month = call.books.ask_once("overview_month")[0]
     connections = connections_of(call)
     changes = read_changes(call.desk.site.ledger, call.period)
     steps = _steps(call, month, connections, changes)
-    top = Filter(size=TOP)
+    ids = call.books.ask("review_ids", **Filter(size=TOP).parameters)
     return page(
         call,
         "overview.html",
         month=month,
         steps=steps,
         next_step=next((step for step in steps if not step.is_done), None),
-        money=_money(call.books.ask("overview_findings")),
+        money=_money(call.books.ask_once("overview_findings")),
         connections=connections,
-        top=call.books.ask("review_rows", **top.parameters),
-        trend=trend_of(call.books.ask("overview_trend")),
+        top=call.books.cards([row["card_id"] for row in ids]),
+        trend=trend_of(call.books.ask_once("overview_trend")),
         closing=closing_of(call.desk.site.ledger, call.period),
     )
 

@@ -17,13 +17,14 @@ _GROUPED_BY = {"customer": "company_name", "service": "service_name", "agreement
 def show(call: Call) -> Response:
     """Show one page of the list."""
     wanted = Filter.of(call.query)
-    totals = call.books.ask("review_totals", **wanted.parameters)
+    totals = call.books.ask_once("review_totals", **wanted.conditions)
     found = sum(row["cards"] for row in totals)
     last = max(1, -(-found // wanted.size))
     if wanted.page > last:
         wanted = wanted.but(page=last)
-    rows = call.books.ask("review_rows", **wanted.parameters)
-    choices = call.books.ask("review_choices")
+    ids = [row["card_id"] for row in call.books.ask("review_ids", **wanted.parameters)]
+    rows = call.books.cards(ids)
+    choices = call.books.ask_once("review_choices")
     return page(
         call,
         "review.html",

@@ -31,7 +31,12 @@ ui: $(STAMP) ## Open the Dagster UI on this machine: your reconcile.toml, or els
 
 .PHONY: test
 test: $(STAMP) ## Run the tests, all but the slow ones
-	@$(BIN)/pytest -m "not slow" $(PARALLEL)
+	@$(BIN)/pytest -m "not slow" --ignore=tests/browser $(PARALLEL)
+
+.PHONY: test-browser
+test-browser: $(STAMP) ## Take the review app through a month end in a real browser
+	@sh scripts/browser.sh
+	@$(BIN)/pytest tests/browser -m "not slow" $(PARALLEL)
 
 .PHONY: test-full
 test-full: $(STAMP) ## Run every test, the slow ones too, with many more generated examples

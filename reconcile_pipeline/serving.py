@@ -4,6 +4,9 @@ Knows no application; the push API and the review app bring theirs.
 """
 
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -56,3 +59,15 @@ def uvicorn_config(app: object) -> uvicorn.Config:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
     )
+
+
+@contextmanager
+def served_in_thread(server: uvicorn.Server, listener: socket.socket) -> Iterator[None]:
+    """Serve beside the caller's own work; ends with the block."""
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()

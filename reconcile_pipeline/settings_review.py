@@ -13,5 +13,9 @@ class ReviewSettings:
     port: int = 8231
     dagster_url: str = ""
     base_url: str = ""
+    @property
+    def address(self):
+        return self.base_url.rstrip("/") or f"http://{self.host}:{self.port}"
 def read_review(table, values):
     return ReviewSettings(str(values["host"]), int(values["port"]), str(values["dagster_url"]), str(values["base_url"]))
+

@@ -10,11 +10,14 @@ import dagster as dg
 import duckdb
 
 from reconcile_pipeline.model import PipelineError
+from reconcile_pipeline.resources.installation import Installation
 from reconcile_pipeline.warehouse.catalogue import TABLES
 from reconcile_pipeline.warehouse.tables import SQL_TYPES
 
 OWNERS = ["team:billing"]
 PREVIEW_ROWS = 10
+Facts = dict[str, dg.MetadataValue | int | float | str]
+"""What a materialization tells beside its table."""
 
 RAW, CORE, MAP, RECON, REVIEW, REPORTS = "raw", "core", "map", "recon", "review", "reports"
 
@@ -24,6 +27,11 @@ def monthly(first_period: str, timezone: str) -> dg.MonthlyPartitionsDefinition:
     return dg.MonthlyPartitionsDefinition(
         start_date=first_period, fmt="%Y-%m", end_offset=1, timezone=timezone
     )
+
+
+def review_url(installation: Installation, period: str) -> str:
+    """Where a person looks at the month: its overview in the review app."""
+    return f"{installation.site.settings.review.address}/?period={period}"
 
 
 def table_spec(name: str, *, deps: list[str], group: str, more: str = "") -> dg.AssetSpec:

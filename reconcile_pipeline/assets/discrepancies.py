@@ -5,11 +5,14 @@ import duckdb
 
 from reconcile_pipeline.assets.common import (
     RECON,
+    Facts,
     markdown_table,
     materialized,
     readable_failures,
+    review_url,
     table_spec,
 )
+from reconcile_pipeline.resources.installation import Installation
 from reconcile_pipeline.resources.warehouse import Warehouse
 from reconcile_pipeline.warehouse.build import build_recon_table
 
@@ -69,12 +72,15 @@ def _recon_asset(
 
     @dg.multi_asset(name=name.replace(".", "_"), specs=[spec], partitions_def=partitions)
     def recon_table(
-        context: dg.AssetExecutionContext, warehouse: Warehouse
+        context: dg.AssetExecutionContext, warehouse: Warehouse, installation: Installation
     ) -> dg.MaterializeResult[None]:
         period = context.partition_key
         with readable_failures(), warehouse.get_connection() as connection:
             build_recon_table(connection, name, period=period)
-            more = facts(connection, period) if name == "recon.discrepancies" else {}
+            more: Facts = {}
+            if name == "recon.discrepancies":
+                link = dg.MetadataValue.url(review_url(installation, period))
+                more = {"review": link, **facts(connection, period)}
             return materialized(connection, name, period, **more)
 
     return recon_table
@@ -82,7 +88,7 @@ def _recon_asset(
 
 def facts(
     connection: duckdb.DuckDBPyConnection, period: str
-) -> dict[str, dg.MetadataValue | int | float | str]:
+) -> Facts:
     """The numbers worth watching month by month, and the ten dearest discrepancies."""
     sums = connection.execute(
         "select count(*),"

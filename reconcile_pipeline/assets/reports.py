@@ -6,7 +6,13 @@ the run red.
 
 import dagster as dg
 
-from reconcile_pipeline.assets.common import OWNERS, RAW, REPORTS, readable_failures
+from reconcile_pipeline.assets.common import (
+    OWNERS,
+    RAW,
+    REPORTS,
+    readable_failures,
+    review_url,
+)
 from reconcile_pipeline.building import evidence_of
 from reconcile_pipeline.landing.evidence import Evidence
 from reconcile_pipeline.model import PipelineError
@@ -57,6 +63,7 @@ def build_reports(
                 raise
         return dg.MaterializeResult(
             metadata={
+                "review": dg.MetadataValue.url(review_url(installation, period)),
                 "file": dg.MetadataValue.path(str(state.published)),
                 "version": version.name,
                 "bytes": version.stat().st_size,

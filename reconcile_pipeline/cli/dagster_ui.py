@@ -1,6 +1,6 @@
-"""Run the Dagster webserver and daemon together, and stop them together.
+"""Run the Dagster webserver, its daemon and the review app together, and stop them together.
 
-The two programs are started directly: Dagster's own one-command starter is meant for developers
+The programs are started directly: Dagster's own one-command starter is meant for developers
 and is being replaced.
 """
 
@@ -15,12 +15,14 @@ from types import FrameType
 from reconcile_pipeline.settings import Settings
 
 MODULE = "reconcile_pipeline.definitions"
+HOST = "127.0.0.1"
+DAGSTERS = 2
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 10.0
 
 
 def serve_ui(settings: Settings, home: Path, port: int) -> int:
-    """Serve on loopback until interrupted or until one of the two ends; returns its exit code."""
+    """Serve on loopback until interrupted or until one of them ends; returns its exit code."""
     folder = Path(sys.executable).parent
     environment = {
         **os.environ,
@@ -30,8 +32,9 @@ def serve_ui(settings: Settings, home: Path, port: int) -> int:
     }
     quiet = ("--log-level", "warning")
     commands = (
-        (folder / "dagster-webserver", "-h", "127.0.0.1", "-p", str(port), "-m", MODULE),
+        (folder / "dagster-webserver", "-h", HOST, "-p", str(port), "-m", MODULE),
         (folder / "dagster-daemon", "run", "-m", MODULE, *quiet),
+        (sys.executable, "-m", "reconcile_pipeline", "review", "--dagster", f"http://{HOST}:{port}"),
     )
     stopping: list[int] = []
 
@@ -46,10 +49,11 @@ def serve_ui(settings: Settings, home: Path, port: int) -> int:
         for command in commands
     ]
     try:
-        while not stopping and all(child.poll() is None for child in children):
+        # The review app may find its port taken; Dagster's two need each other.
+        while not stopping and all(child.poll() is None for child in children[:DAGSTERS]):
             time.sleep(POLL_SECONDS)
     finally:
-        ended = [child.poll() for child in children]
+        ended = [child.poll() for child in children[:DAGSTERS]]
         _stop_all(children)
     return 0 if stopping else next((code for code in ended if code), 1)
 

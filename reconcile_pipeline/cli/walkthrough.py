@@ -29,7 +29,7 @@ from reconcile_pipeline.warehouse.connect import open_for_reading
 
 REVIEWER = "Demo Reviewer"
 _MADE_UP = "# Settings of a made-up MSP"
-_STATE = ("landing", "published", "reports", "dagster", "inbox", "imports")
+_STATE = ("landing", "published", "reports", "dagster", "inbox", "imports", "tasks", "open-month")
 _WRITING = """
 [policy]
 auto_approve_equal = true

@@ -19,22 +19,36 @@ from reconcile_pipeline.web.tasks import Tasks
 
 
 def serve_review(
-    settings: Settings, *, tell: Callable[[str], None], with_push: bool = False
+    settings: Settings,
+    *,
+    tell: Callable[[str], None],
+    with_push: bool = False,
+    dagster_url: str = "",
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `with_push` serves the push API below the same address.
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        settings: the installation.
+        tell: told the address once it is taken.
+        with_push: serve the push API below the same address.
+        dagster_url: where the installation's Dagster UI is; "" for no links to it.
 
     Raises:
         PipelineError: `settings`, if the address can't be had or may not be taken without login.
     """
     where = settings.review
     with take_address(where.host, where.port, what="The review app", table="review") as listener:
-        app = open_app(site_of(settings), now=_now, with_push=with_push)
+        app = open_app(site_of(settings), now=now_utc, with_push=with_push, dagster_url=dagster_url)
         tell(address_of(listener))
         uvicorn.Server(uvicorn_config(app)).run(sockets=[listener])
 
 
 def open_app(
-    site: Site, *, now: Callable[[], datetime], with_push: bool = False
+    site: Site,
+    *,
+    now: Callable[[], datetime],
+    with_push: bool = False,
+    dagster_url: str = "",
 ) -> Starlette:
     """Make the application for an installation, as it is served."""
     settings = site.settings
@@ -44,7 +58,7 @@ def open_app(
         books=Books(site.state.published, settings.limits),
         tasks=tasks,
         now=now,
-        dagster_url=settings.review.dagster_url,
+        dagster_url=dagster_url or settings.review.dagster_url,
     )
     app = review_app(desk, Identities(settings.review))
     if with_push:
@@ -52,5 +66,6 @@ def open_app(
     return app
 
 
-def _now() -> datetime:
+def now_utc() -> datetime:
+    """The clock of a served app."""
     return datetime.now(UTC)

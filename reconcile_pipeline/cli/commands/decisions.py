@@ -44,6 +44,9 @@ def review(
     push: Annotated[
         bool, typer.Option("--push", help="Serve the push API too, below /push.")
     ] = False,
+    dagster: Annotated[
+        str, typer.Option("--dagster", help="Address of the Dagster UI, for links to it.")
+    ] = "",
     config: ConfigOption = None,
     period: PeriodOption = None,
 ) -> None:
@@ -52,7 +55,7 @@ def review(
     if file is None:
         from reconcile_pipeline.web.serve import serve_review  # noqa: PLC0415 - Starlette, DuckDB
 
-        serve_review(settings, tell=_tell_address, with_push=push)
+        serve_review(settings, tell=_tell_address, with_push=push, dagster_url=dagster)
         return
     if not reviewer.strip():
         raise PipelineError(

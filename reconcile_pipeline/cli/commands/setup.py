@@ -123,7 +123,7 @@ def ui(
     config: ConfigOption = None,
     port: Annotated[int, typer.Option("--port", help="Port on loopback.")] = 3000,
 ) -> None:
-    """Open the Dagster UI on loopback; without a reconcile.toml it shows the demo."""
+    """Open the Dagster UI and the review app; without a reconcile.toml they show the demo."""
     from reconcile_pipeline.cli.dagster_ui import serve_ui  # noqa: PLC0415 - Dagster is slow
     from reconcile_pipeline.cli.running import prepare_home  # noqa: PLC0415
 
@@ -139,5 +139,6 @@ def ui(
     settings = load_settings(config)
     home = prepare_home(State(settings.state_dir))
     console.print(f"Dagster UI: http://127.0.0.1:{port} (no login: keep it on this machine)")
-    console.print("Stop it with Ctrl-C.")
+    console.print(f"Review app: {settings.review.address}")
+    console.print("Stop both with Ctrl-C.")
     raise typer.Exit(serve_ui(settings, home, port))

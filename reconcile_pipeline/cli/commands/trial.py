@@ -56,8 +56,9 @@ def demo(
         ".reconcile/demo"
     ),
 ) -> None:
-    """Take a simulated MSP from its pulls to its closed month; needs no account anywhere."""
+    """Take a simulated MSP from its pulls to its closed month, then serve the review app."""
     from reconcile_pipeline.building import site_of  # noqa: PLC0415 - DuckDB
+    from reconcile_pipeline.cli.open_month import keep_state, serve_open_month  # noqa: PLC0415
     from reconcile_pipeline.cli.walkthrough import (  # noqa: PLC0415 - Dagster is slow
         allow_writing,
         forget_earlier_demo,
@@ -79,8 +80,13 @@ def demo(
             console.print(f"{name:<24} simulated at {server.base_url}")
         month = pullable(settings, None)
         run_and_report(settings, month)
+        keep_state(folder)
         stop_on_failures(walk_through(console, site_of(settings), month))
     console.print("See the same in the Dagster UI: make ui")
+    # The first provider's PSA holds the demo's changes by now; the visitor's holds none.
+    again = build_world(seed, size.value, datetime.now(UTC).date(), others)
+    with running(again, psa=psa.value) as simulation:
+        serve_open_month(console, folder, simulation)
 
 
 @app.command()

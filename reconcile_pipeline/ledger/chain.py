@@ -66,11 +66,6 @@ def head_hash(connection: sa.Connection) -> str:
     return str(connection.execute(query).scalar() or GENESIS)
 
 
-def ledger_head(ledger):
-    rows = ledger.rows(sa.select(chain.c.seq, chain.c.hash).order_by(chain.c.seq.desc()).limit(1))
-    return (rows[0]["seq"], rows[0]["hash"]) if rows else (0, "")
-
-
 def verify(connection: sa.Connection, *, expected_head: str = "") -> Verdict:
     """Walk the whole chain; `trouble` names the first entry that does not hold.
 

@@ -19,6 +19,7 @@ from reconcile_pipeline.ledger.tables import (
     SCHEMA_VERSION,
     VIEWS,
     append_only_triggers,
+    chain,
     metadata,
     versions,
 )
@@ -102,6 +103,13 @@ class Ledger:
         """The rows of a query as plain dictionaries."""
         with self.reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+    def head(self) -> tuple[int, str]:
+        """Number and hash of the newest entry; 0 and "" while there is none."""
+        newest = sa.select(chain.c.seq, chain.c.hash).order_by(chain.c.seq.desc()).limit(1)
+        for row in self.rows(newest):
+            return int(row["seq"]), str(row["hash"])
+        return 0, ""
 
     def view(self, name: str) -> list[dict[str, Any]]:
         """The rows of one of the views that tell what is true now."""

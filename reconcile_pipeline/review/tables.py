@@ -36,6 +36,8 @@ Row = dict[str, Any]
 def fill_review_tables(connection: Connection, door: Door, limits: Limits) -> None:
     """Replace the period's review tables, and the history that rests on them."""
     ledger, period = door.ledger, door.period
+    # Asked first: what is recorded while the rest is read counts as not known yet.
+    entry, head_hash = ledger.head()
     board = read_board(connection, period)
     said = door.standing()
     changes = read_changes(ledger)
@@ -57,6 +59,8 @@ def fill_review_tables(connection: Connection, door: Door, limits: Limits) -> No
     )
     replace_all(connection, "review.closings", [_entry(row) for row in closing_history(ledger)])
     build_recon_table(connection, "recon.history", period=period)
+    state = {"period": period, "entry": entry, "head_hash": head_hash}
+    replace_rows(connection, "review.ledger_state", [state], period=period)
 
 
 def _status_row(card: Card, said: Sequence[Decided], progress: dict[str, Progress]) -> Row:

@@ -177,4 +177,15 @@ REVIEW_TABLES = (
             text("head_hash", "The ledger's newest hash just before."),
         ),
     ),
+    Table(
+        "review",
+        "ledger_state",
+        "The newest entry of the ledger that a month's review tables know: later ones are not in.",
+        ("period",),
+        (
+            PERIOD,
+            integer("entry", "The entry's number in the ledger; 0 in an empty one."),
+            text("head_hash", "The chain's hash there; empty in an empty ledger."),
+        ),
+    ),
 )

@@ -15,7 +15,6 @@ from typing import Any
 
 import duckdb
 
-from reconcile_pipeline.ledger.chain import ledger_head
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.review.decide import Door
@@ -53,9 +52,7 @@ class Snapshot:
             {"period": period},
         )
         self._connection.execute("create unique index board_cards on memory.main.board (card_id)")
-        try: known = self.ask("ledger_state")
-        except Exception: known=[]
-        self._entry: int = known[0]["entry"] if known else 0
+        self._entry: int = next((row["entry"] for row in self.ask("ledger_state")), 0)
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """A connection of the caller's own on the same tables, for one request."""
@@ -91,7 +88,7 @@ class Snapshot:
 
     def catch_up(self, door: Door) -> None:
         """Lay what the ledger learned since over the board."""
-        entry, _hash = ledger_head(door.ledger)
+        entry, _hash = door.ledger.head()
         with self._lock:
             if entry == self._entry:
                 return
@@ -151,7 +148,7 @@ class Books:
         with self._lock:
             key = (version.name, period)
             if key not in self._kept:
-                self._kept[key] = Snapshot(version, period, self._limits)
+                self._kept[key] = self._opened(version, period)
             self._kept.move_to_end(key)
             while len(self._kept) > MOST_SNAPSHOTS:
                 # Requests under way keep it alive through their own connections.
@@ -159,6 +156,17 @@ class Books:
             snapshot = self._kept[key]
         snapshot.catch_up(door)
         return snapshot
+
+
+    def _opened(self, version: Path, period: str) -> Snapshot:
+        try:
+            return Snapshot(version, period, self._limits)
+        except duckdb.CatalogException as error:
+            raise PipelineError(
+                "The published tables were made by an older release of this software.",
+                next_step="Run `reconcile rebuild`: it pulls nothing.",
+                category=Category.INCOMPLETE,
+            ) from error
 
 
 class NothingPublishedError(PipelineError):

@@ -66,6 +66,18 @@ def pull(
 
 
 @app.command()
+def refresh(config: ConfigOption = None, period: PeriodOption = None) -> None:
+    """Bring the tables up to date with decisions and mappings; pulls nothing."""
+    from reconcile_pipeline.building import site_of  # noqa: PLC0415 - DuckDB
+    from reconcile_pipeline.refreshing import refresh_period  # noqa: PLC0415
+
+    settings = load_settings(config)
+    month = named_period(settings, period)
+    refresh_period(site_of(settings), month, now=datetime.now(UTC), tell=console.print)
+    console.print(f"{month} is up to date: {State(settings.state_dir).published}")
+
+
+@app.command()
 def rebuild(config: ConfigOption = None) -> None:
     """Make the warehouse anew from landed pages and the ledger; pulls nothing."""
     from reconcile_pipeline.rebuilding import rebuild_warehouse  # noqa: PLC0415 - DuckDB

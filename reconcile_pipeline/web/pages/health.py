@@ -2,7 +2,6 @@
 
 from starlette.responses import JSONResponse, Response
 
-from reconcile_pipeline.ledger.chain import ledger_head
 from reconcile_pipeline.model import PipelineError
 from reconcile_pipeline.web.desk import Call
 
@@ -12,7 +11,7 @@ def show(call: Call) -> Response:
     published = call.desk.site.state.published
     problems = [] if published.exists() else ["nothing is published yet"]
     try:
-        ledger_head(call.desk.site.ledger)
+        call.desk.site.ledger.head()
     except PipelineError as error:
         problems.append(error.message)
     age = None

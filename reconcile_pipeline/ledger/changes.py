@@ -5,7 +5,7 @@ sent. Intents are committed before anything is sent; outcomes tell what is known
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -154,16 +154,25 @@ def add_undoing(ledger: Ledger, change: Change, effective_on: date, stamp: Stamp
         return add_changes(connection, change.decision_id, change.period, [reverse], stamp)[0]
 
 
-def read_changes(ledger: Ledger, period: str | None = None) -> list[Change]:
-    """Every line change ever planned, with its state; oldest first."""
+def read_changes(
+    ledger: Ledger, period: str | None = None, *, of: Collection[str] | None = None
+) -> list[Change]:
+    """Every line change ever planned, with its state; oldest first.
+
+    `period` limits to one month's, `of` to those of some decisions.
+    """
     query = sa.select(line_changes).order_by(line_changes.c.seq)
+    where = sa.select(_STATES)
     if period is not None:
         query = query.where(line_changes.c.period == period)
+    if of is not None:
+        query = query.where(line_changes.c.decision_id.in_(of))
+        own = sa.select(line_changes.c.change_id).where(line_changes.c.decision_id.in_(of))
+        where = where.where(_STATES.c.change_id.in_(own))
     # One look for all of it: somebody may be deciding meanwhile.
     with ledger.reading() as connection:
         states = {
-            str(row.change_id): ChangeState(row.state)
-            for row in connection.execute(sa.select(_STATES))
+            str(row.change_id): ChangeState(row.state) for row in connection.execute(where)
         }
         taken_back = set(connection.execute(_taken_back()).scalars())
         rows = [dict(row) for row in connection.execute(query).mappings()]

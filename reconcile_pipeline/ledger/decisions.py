@@ -23,6 +23,7 @@ from reconcile_pipeline.ledger.tables import confirmations, withdrawals
 from reconcile_pipeline.ledger.tables import decisions as table
 from reconcile_pipeline.model import Category, Decision, PipelineError
 
+_STANDING = sa.table("standing_decisions", *(sa.column(column.name) for column in table.columns))
 POLICY = "policy:"
 """How the name of a decider begins that is no person."""
 
@@ -208,11 +209,19 @@ def withdrawn_ids(ledger: Ledger) -> frozenset[str]:
     )
 
 
-def standing_decisions(ledger: Ledger, period: str | None = None) -> list[Decided]:
-    """Decisions in force, one per card version at most; oldest first."""
-    rows = ledger.view("standing_decisions")
-    found = [_from_row(row) for row in sorted(rows, key=lambda row: row["seq"])]
-    return [item for item in found if period in (None, item.period)]
+def standing_decisions(
+    ledger: Ledger, period: str | None = None, *, companies: Iterable[str] | None = None
+) -> list[Decided]:
+    """Decisions in force, one per card version at most; oldest first.
+
+    `period` limits to one month's, `companies` to those about some companies.
+    """
+    query = sa.select(_STANDING).order_by(_STANDING.c.seq)
+    if period is not None:
+        query = query.where(_STANDING.c.period == period)
+    if companies is not None:
+        query = query.where(_STANDING.c.company_id.in_(list(companies)))
+    return [_from_row(row) for row in ledger.rows(query)]
 
 
 def confirmed_kinds(ledger: Ledger) -> dict[str, frozenset[str]]:

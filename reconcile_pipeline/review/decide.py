@@ -5,7 +5,7 @@ call `decide_by_policy`. The exact line changes that follow are recorded with ea
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, Decimal
@@ -51,9 +51,17 @@ class Door:
     psa: str = ""
     """The PSA whose ids the period's cards carry; "" where the ledger knows only one."""
 
-    def standing(self) -> list[Decided]:
-        """Every standing decision, in the ids of this period's PSA."""
-        said = standing_decisions(self.ledger)
+    def standing(self, companies: Iterable[str] | None = None) -> list[Decided]:
+        """Every standing decision, or those about some companies, in the ids of this period's PSA.
+
+        A ledger that was moved from another PSA is read whole: it knows a company by several ids.
+        """
+        moves = read_moves(self.ledger) if self.psa else []
+        some = companies if len(moves) <= 1 else None
+        return self.translated(standing_decisions(self.ledger, companies=some))
+
+    def translated(self, said: list[Decided]) -> list[Decided]:
+        """Decisions in the ids of this period's PSA."""
         moves = read_moves(self.ledger) if self.psa else []
         return as_said_in(said, self.psa, moves, ids_in(self.ledger, self.psa)) if moves else said
 

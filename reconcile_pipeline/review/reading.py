@@ -72,8 +72,10 @@ def read_open_cards(connection: Connection, period: str) -> list[dict[str, Any]]
     return ask_rows(connection, query, period)
 
 
-def ask_rows(connection: Connection, query: str, period: str) -> list[dict[str, Any]]:
+def ask_rows(
+    connection: Connection, query: str, period: str, **parameters: object
+) -> list[dict[str, Any]]:
     """The rows of a query about a period, as dictionaries."""
-    result = connection.execute(query, {"period": period})
+    result = connection.execute(query, {"period": period, **parameters})
     names = [column[0] for column in result.description or ()]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

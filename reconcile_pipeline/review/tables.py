@@ -44,7 +44,7 @@ def fill_review_tables(connection: Connection, door: Door, limits: Limits) -> No
     progress = progress_of(ledger, changes, limits)
     about = by_subject(said)
     status = [
-        _status_row(behind.card, about.get(subject_of(behind.card), ()), progress)
+        status_row(behind.card, about.get(subject_of(behind.card), ()), progress)
         for behind in board.values()
     ]
     replace_rows(connection, "review.decisions", _decision_rows(ledger, door, board), period=period)
@@ -63,7 +63,8 @@ def fill_review_tables(connection: Connection, door: Door, limits: Limits) -> No
     replace_rows(connection, "review.ledger_state", [state], period=period)
 
 
-def _status_row(card: Card, said: Sequence[Decided], progress: dict[str, Progress]) -> Row:
+def status_row(card: Card, said: Sequence[Decided], progress: dict[str, Progress]) -> Row:
+    """Where a card stands, as a row of `review.card_status`; `said`: all about its subject."""
     about = [item for item in said if item.period <= card.period]
     standing = standing_of(card, about, progress, first_day(card.period))
     decided = next((item for item in about if item is standing.said), None)

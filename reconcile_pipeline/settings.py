@@ -17,6 +17,7 @@ from reconcile_pipeline.model import Category, PipelineError, Role
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.reconciling.policies import Policy
 from reconcile_pipeline.settings_checks import Table, read_table, suggestion
+from reconcile_pipeline.settings_notify import NotifySettings
 from reconcile_pipeline.settings_push import PushSettings
 from reconcile_pipeline.settings_systems import SecretSource, SystemSettings
 from reconcile_pipeline.settings_tables import TABLES, read_own_tables
@@ -50,6 +51,7 @@ class Settings:
     tenant: str
     evidence_hours: float
     push: PushSettings
+    notify: NotifySettings
     secrets: SecretSource
     systems: tuple[SystemSettings, ...]
 
@@ -88,7 +90,8 @@ class Settings:
     def secret_values(self) -> tuple[str, ...]:
         """Return every secret that can be found now, for redaction; missing ones are left out."""
         found = {value for system in self.systems for value in system.secret_values()}
-        return tuple(sorted(found | self._ledger_secrets()))
+        found |= self._ledger_secrets() | self.notify.secret_values(self.secrets)
+        return tuple(sorted(found))
 
     def _ledger_secrets(self) -> set[str]:
         try:
@@ -151,6 +154,7 @@ def load_settings(
         tenant=own.tenant,
         evidence_hours=own.evidence_hours,
         push=own.push,
+        notify=own.notify,
         secrets=secrets,
         systems=_systems(path, content, secrets, kinds),
     )

@@ -14,6 +14,7 @@ from reconcile_pipeline.model import PipelineError
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.reconciling.policies import Policy, Tolerance
 from reconcile_pipeline.settings_checks import Table, Value, read_table
+from reconcile_pipeline.settings_notify import NOTIFY_FIELDS, NotifySettings, read_notify
 from reconcile_pipeline.settings_push import PUSH_FIELDS, PushSettings, read_push
 from reconcile_pipeline.systems.base import Field
 
@@ -179,6 +180,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
         ),
     ),
     "push": PUSH_FIELDS,
+    "notify": NOTIFY_FIELDS,
 }
 """Our own tables; a system's table is declared in the system's module."""
 
@@ -203,12 +205,13 @@ class OwnSettings:
     tenant: str
     evidence_hours: float
     push: PushSettings
+    notify: NotifySettings
 
 
 def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
     """Read our own tables; raises the `settings` error of the first mistake."""
     tables = {name: Table(file, name) for name in TABLES}
-    billing, state, mappings, evidence, ledger, policy, write_back, push = (
+    billing, state, mappings, evidence, ledger, policy, write_back, push, notify = (
         read_table(tables[name], content.get(name, {}), fields) for name, fields in TABLES.items()
     )
     hours = (1.0, 744.0)
@@ -230,6 +233,7 @@ def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
         tenant=str(write_back["tenant"]),
         evidence_hours=_within(tables["write_back"], write_back, "evidence_hours", hours),
         push=read_push(tables["push"], push),
+        notify=read_notify(tables["notify"], notify),
     )
 
 

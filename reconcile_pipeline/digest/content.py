@@ -117,8 +117,13 @@ def read_numbers(connection: duckdb.DuckDBPyConnection, period: str, *, has_name
 def _written(connection: duckdb.DuckDBPyConnection, period: str) -> Written:
     *counts, moved_at = ask(connection, "digest_written", period)[0]
     money = ask(connection, "money_recovered", period)
+    verified, stuck, done_by_hand, left_by_hand, waiting = counts
     return Written(
-        *counts,
+        verified,
+        stuck,
+        done_by_hand,
+        left_by_hand,
+        waiting,
         # The tables hold UTC without saying so.
         moved_at=moved_at.replace(tzinfo=UTC) if moved_at else None,
         money=tuple(WrittenMoney(*row[:3]) for row in money),

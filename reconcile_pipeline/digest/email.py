@@ -19,6 +19,54 @@ from reconcile_pipeline.settings_notify import EmailSettings, Security
 
 TIMEOUT_SECONDS = 10.0
 """For each answer of the mail server."""
+_TROUBLES: tuple[tuple[type[Exception], tuple[str, str, Category]], ...] = (
+    (
+        smtplib.SMTPAuthenticationError,
+        (
+            "refused user name and password",
+            "Correct smtp_user in [notify] and the password in .env.",
+            Category.CREDENTIALS,
+        ),
+    ),
+    (
+        smtplib.SMTPRecipientsRefused,
+        ("refused every address", "Correct email_to in [notify].", Category.SETTINGS),
+    ),
+    (
+        smtplib.SMTPSenderRefused,
+        ("refused the sender", "Correct email_from in [notify].", Category.SETTINGS),
+    ),
+    (
+        smtplib.SMTPNotSupportedError,
+        (
+            "does not offer STARTTLS or a login, so nothing was sent",
+            "Correct smtp_security and smtp_port in [notify].",
+            Category.SETTINGS,
+        ),
+    ),
+    (
+        smtplib.SMTPResponseException,
+        (
+            "did not take the mail",
+            "Send it again later with `reconcile digest`; if it repeats, ask who runs the server.",
+            Category.UNREACHABLE,
+        ),
+    ),
+    (
+        ssl.SSLError,
+        (
+            "could not be talked to in trusted encryption",
+            "Check smtp_host, smtp_port and smtp_security in [notify], and its certificate.",
+            Category.SETTINGS,
+        ),
+    ),
+)
+"""The first kind that fits tells what happened and what to do."""
+_UNREACHABLE = (
+    "could not be reached, or broke off",
+    "Check smtp_host and smtp_port in [notify], and this machine's network.",
+    Category.UNREACHABLE,
+)
 
 
 def mail(
@@ -78,7 +126,7 @@ def send_mail(
             return server.send_message(message)
     except (OSError, smtplib.SMTPException, ValueError) as error:
         # Not chained: some of these errors quote what was sent.
-        raise _explained(error, settings) from None
+        raise _explained(error) from None
 
 
 def _connected(settings: EmailSettings, context: ssl.SSLContext) -> smtplib.SMTP:
@@ -89,35 +137,14 @@ def _connected(settings: EmailSettings, context: ssl.SSLContext) -> smtplib.SMTP
     return smtplib.SMTP(settings.host, settings.port, timeout=TIMEOUT_SECONDS)
 
 
-def _explained(error: Exception, settings: EmailSettings) -> PipelineError:
-    what, next_step, category = _meaning(error)
-    code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None
+def _explained(error: Exception) -> PipelineError:
+    what, next_step, category = next(
+        (told for kind, told in _TROUBLES if isinstance(error, kind)), _UNREACHABLE
+    )
+    code = f" ({error.smtp_code})" if isinstance(error, smtplib.SMTPResponseException) else ""
     return PipelineError(
-        f"The mail server {what}{f' ({code})' if code else ''}.",
+        f"The mail server {what}{code}.",
         next_step=next_step,
         category=category,
         is_transient=category is Category.UNREACHABLE,
     )
-
-
-def _meaning(error: Exception) -> tuple[str, str, Category]:
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        step = "Correct smtp_user in [notify] and the password in .env."
-        return "refused user name and password", step, Category.CREDENTIALS
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return "refused every address", "Correct email_to in [notify].", Category.SETTINGS
-    if isinstance(error, smtplib.SMTPSenderRefused):
-        return "refused the sender", "Correct email_from in [notify].", Category.SETTINGS
-    if isinstance(error, smtplib.SMTPNotSupportedError):
-        step = (
-            'Set smtp_security in [notify] to "tls", or another port; without TLS nothing is sent.'
-        )
-        return "does not offer what is set up (STARTTLS, or a login)", step, Category.SETTINGS
-    if isinstance(error, ssl.SSLError):
-        step = "Check smtp_host, smtp_port and smtp_security in [notify], and its certificate."
-        return "could not be talked to in trusted encryption", step, Category.SETTINGS
-    if isinstance(error, smtplib.SMTPResponseException):
-        step = "Ask whoever runs the mail server, or send it again later: `reconcile digest`."
-        return "did not take the mail", step, Category.UNREACHABLE
-    step = "Check smtp_host and smtp_port in [notify], and this machine's network."
-    return "could not be reached, or broke off", step, Category.UNREACHABLE

@@ -36,7 +36,7 @@ class Failure:
 
 
 def failures_in(evidence: Sequence[Evidence], attempts: Sequence[Manifest]) -> list[Failure]:
-    """Name the systems whose latest pull is not in use; `attempts` are the month's, oldest first."""
+    """Name the systems whose latest pull is not in use; `attempts`: the month's, oldest first."""
     return [_failure(item, attempts) for item in evidence if item.is_behind]
 
 

@@ -29,8 +29,8 @@ def slack_message(letter: Letter) -> dict[str, Any]:
         blocks.append(_plain("section", text))
     if letter.link:
         link = escaped(letter.link).replace("|", "%7C")
-        text = {"type": "mrkdwn", "text": f"<{link}|Open the review>"}
-        blocks.append({"type": "section", "text": text})
+        shown = {"type": "mrkdwn", "text": f"<{link}|Open the review>"}
+        blocks.append({"type": "section", "text": shown})
     return {"text": _clipped(escaped(plain_text(letter)), LONGEST_TEXT), "blocks": blocks}
 
 

@@ -1,6 +1,7 @@
 """A letter as a Teams workflow takes it: an Adaptive Card in the envelope of a message.
 
-Lines are text runs, in which Teams reads no markdown and no mention. Builds the body; sends nothing.
+Lines are text runs, in which Teams reads no markdown and no mention. Builds the body;
+sends nothing.
 """
 
 from typing import Any

@@ -176,10 +176,8 @@ def _told(failure: Failure) -> tuple[str, str]:
 
 
 def _written(written: Written) -> list[str]:
-    lines = [
-        f"{_count(written.verified, 'change')} verified, {written.stuck:,} stuck,"
-        f" {written.done_by_hand:,} done by hand."
-    ]
+    moved = f"{_count(written.verified, 'change')} verified, {written.stuck:,} stuck"
+    lines = [f"{moved}, {written.done_by_hand:,} done by hand."]
     if written.stuck:
         lines.append("Look at what is stuck: `reconcile changes`.")
     if written.left_by_hand:

@@ -62,5 +62,7 @@ class WebhookClient(WritingClient):
         # An answer of 500 is a refusal here; silence may be a message that did arrive.
         return error.certainty is not Certainty.UNKNOWN or error.status is not None
 
-    def _confirmed(self, call: Call, request: Request, response: httpx.Response, url: str) -> Reply:
+    def _confirmed(
+        self, _call: Call, request: Request, response: httpx.Response, url: str
+    ) -> Reply:
         return Reply(request, response.status_code, response.headers, "", None, self._now(), url)

@@ -4,6 +4,8 @@ Lines are text runs, in which Teams reads no markdown and no mention. Builds the
 sends nothing.
 """
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from reconcile_pipeline.digest.words import Letter, Part
@@ -11,7 +13,9 @@ from reconcile_pipeline.digest.words import Letter, Part
 CONTENT_TYPE = "application/vnd.microsoft.card.adaptive"
 VERSION = "1.4"
 MOST_BYTES = 28_000
-"""Teams refuses larger messages; `words` keeps letters far below it."""
+"""Teams refuses larger messages."""
+_ROOM = 24_000
+"""Bytes for the lines; the rest is for the envelope and the link."""
 
 
 def teams_message(letter: Letter) -> dict[str, Any]:
@@ -22,10 +26,7 @@ def teams_message(letter: Letter) -> dict[str, Any]:
         "version": VERSION,
         "msteams": {"width": "Full"},
         "fallbackText": letter.subject,
-        "body": [
-            _line(letter.subject, size="Medium", weight="Bolder"),
-            *(line for part in letter.parts for line in _part(part)),
-        ],
+        "body": list(_fitting(letter)),
     }
     if letter.link:
         card["actions"] = [
@@ -33,6 +34,18 @@ def teams_message(letter: Letter) -> dict[str, Any]:
         ]
     attachment = {"contentType": CONTENT_TYPE, "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}
+
+
+def _fitting(letter: Letter) -> Iterator[dict[str, Any]]:
+    """Subject and parts, as far as a message may hold them."""
+    yield _line(letter.subject, size="Medium", weight="Bolder")
+    room = _ROOM
+    for line in (line for part in letter.parts for line in _part(part)):
+        room -= len(json.dumps(line, ensure_ascii=False).encode())
+        if room < 0:
+            yield _line("…")
+            return
+        yield line
 
 
 def _part(part: Part) -> list[dict[str, Any]]:

@@ -126,7 +126,7 @@ class MailServer:
 
     def log_in(self, _server: Any, _session: Any, _envelope: Any, _way: str, data: Any) -> Any:
         self.logins.append(data.password)
-        return AuthResult(success=data.password == PASSWORD.encode())
+        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
 
 class _Controller(Controller):

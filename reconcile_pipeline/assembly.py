@@ -58,7 +58,7 @@ def build_definitions(settings: Settings | None, *, fixed_now: str = "") -> dg.D
         resources={
             "installation": Installation(config_path=str(config), fixed_now=fixed_now),
             "warehouse": Warehouse(database=str(state.warehouse)),
-            "notifier": Notifier(path=str(state.folder / "alerts.jsonl")),
+            "notifier": Notifier(path=str(state.alerts)),
         },
         executor=dg.in_process_executor,
     )

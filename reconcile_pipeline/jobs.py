@@ -10,6 +10,7 @@ REVIEW = "review_job"
 DRY_RUN = "dry_run_job"
 WRITE_BACK = "write_back_job"
 CLOSE = "close_period_job"
+DIGEST = "digest_job"
 
 _REVIEW_SELECTION = dg.AssetSelection.groups("review") | dg.AssetSelection.assets("published")
 

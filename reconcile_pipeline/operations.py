@@ -1,4 +1,4 @@
-"""Jobs that act: dry run, write-back, closing a month. Operations on purpose, not assets.
+"""Jobs that act: dry run, write-back, closing a month, a digest. Operations on purpose, not assets.
 
 "Materialize all" must never write into a PSA. They take no configuration at all: what is written
 is what the ledger says, and a dry run can't be turned into a real one. In process, so that
@@ -15,12 +15,14 @@ from reconcile_pipeline.assets.common import markdown_table, readable_failures
 from reconcile_pipeline.assets.review import review_numbers
 from reconcile_pipeline.building import review_step
 from reconcile_pipeline.closing import close_month
-from reconcile_pipeline.jobs import CLOSE, DRY_RUN, WRITE_BACK
+from reconcile_pipeline.digest.send import send_digest
+from reconcile_pipeline.jobs import CLOSE, DIGEST, DRY_RUN, WRITE_BACK
 from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.changes import Change
 from reconcile_pipeline.model import Category, ChangeState, PipelineError
 from reconcile_pipeline.resources.installation import Installation
 from reconcile_pipeline.resources.warehouse import Warehouse
+from reconcile_pipeline.settings_notify import Event
 from reconcile_pipeline.warehouse.publish import publish
 from reconcile_pipeline.writeback.batch import Report
 
@@ -114,8 +116,22 @@ def close_the_month(
     )
 
 
+@dg.op(
+    description="Sends the digest `two_days_left` where it is due and was not sent.",
+    config_schema=NO_CONFIG,
+)
+def tell_days_left(context: dg.OpExecutionContext, installation: Installation) -> None:
+    """Tell people through the channels of [notify]; red when one of them failed."""
+    with readable_failures():
+        _refuse_configuration(context)
+        now = installation.now()
+        told = send_digest(installation.site, Event.TWO_DAYS_LEFT, context.partition_key, now=now)
+        context.log.info("%s", told.silent_because or told.outcomes or "Nobody is left to tell.")
+        told.check()
+
+
 def build_operations(partitions: dg.PartitionsDefinition[str]) -> list[dg.JobDefinition]:
-    """The three jobs, one month each."""
+    """The four jobs, one month each."""
 
     def job(name: str, op: dg.OpDefinition, description: str) -> dg.JobDefinition:
         return dg.GraphDefinition(name=name, node_defs=[op]).to_job(
@@ -145,6 +161,12 @@ def build_operations(partitions: dg.PartitionsDefinition[str]) -> list[dg.JobDef
             close_the_month,
             "Closes a month: cards, decisions and evidence are frozen, and the report with the"
             " ledger's head hash is written. Refuses while a change is not proved by a pull.",
+        ),
+        job(
+            DIGEST,
+            tell_days_left,
+            "Two days before the month's last day, tells people by Slack, Teams and mail that"
+            " cards still wait. On other days, and when they were told, it does nothing.",
         ),
     ]
 

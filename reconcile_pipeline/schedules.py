@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from reconcile_pipeline.jobs import CLOSE, RECONCILE, REVIEW, WRITE_BACK
+from reconcile_pipeline.jobs import CLOSE, DIGEST, RECONCILE, REVIEW, WRITE_BACK
 from reconcile_pipeline.periods import open_period, previous_period
 
 _NIGHTLY = "0 2 * * *"
 _LAST_WEEK_NOON = "0 12 25-31 * *"
 _LAST_DAYS_MORNING = "0 7 28-31 * *"
+_BEFORE_LAST_DAYS = "0 8 26-31 * *"
 _LAST_EVENING = "0 20 L * *"
 _FIRST_MORNING = "0 6 1 * *"
 _FIRST_NOON = "0 12 1 * *"
@@ -42,6 +43,13 @@ def build_schedules(timezone: str) -> list[dg.ScheduleDefinition]:
             _LAST_DAYS_MORNING,
             timezone,
             "On the month's last mornings: action items brought up to date before the 1st.",
+        ),
+        _for_open_period(
+            "digest_job_two_days_left",
+            DIGEST,
+            _BEFORE_LAST_DAYS,
+            timezone,
+            "Two days before the month's last day: tells people which cards still wait.",
         ),
         _for_open_period(
             "write_back_job_last_evening",

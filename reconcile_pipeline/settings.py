@@ -17,6 +17,7 @@ from reconcile_pipeline.model import Category, PipelineError, Role
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.reconciling.policies import Policy
 from reconcile_pipeline.settings_checks import Table, read_table, suggestion
+from reconcile_pipeline.settings_notify import NotifySettings
 from reconcile_pipeline.settings_push import PushSettings
 from reconcile_pipeline.settings_review import ReviewSettings
 from reconcile_pipeline.settings_systems import SecretSource, SystemSettings
@@ -52,6 +53,7 @@ class Settings:
     evidence_hours: float
     push: PushSettings
     review: ReviewSettings
+    notify: NotifySettings
     secrets: SecretSource
     systems: tuple[SystemSettings, ...]
 
@@ -90,7 +92,8 @@ class Settings:
     def secret_values(self) -> tuple[str, ...]:
         """Return every secret that can be found now, for redaction; missing ones are left out."""
         found = {value for system in self.systems for value in system.secret_values()}
-        return tuple(sorted(found | self._ledger_secrets()))
+        found |= self._ledger_secrets() | self.notify.secret_values(self.secrets)
+        return tuple(sorted(found))
 
     def _ledger_secrets(self) -> set[str]:
         try:
@@ -154,6 +157,7 @@ def load_settings(
         evidence_hours=own.evidence_hours,
         push=own.push,
         review=own.review,
+        notify=own.notify,
         secrets=secrets,
         systems=_systems(path, content, secrets, kinds),
     )

@@ -14,6 +14,7 @@ from reconcile_pipeline.model import PipelineError
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.reconciling.policies import Policy, Tolerance
 from reconcile_pipeline.settings_checks import Table, Value, read_table
+from reconcile_pipeline.settings_notify import NOTIFY_FIELDS, NotifySettings, read_notify
 from reconcile_pipeline.settings_push import PUSH_FIELDS, PushSettings, read_push
 from reconcile_pipeline.settings_review import REVIEW_FIELDS, ReviewSettings, read_review
 from reconcile_pipeline.systems.base import Field
@@ -181,6 +182,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
     ),
     "push": PUSH_FIELDS,
     "review": REVIEW_FIELDS,
+    "notify": NOTIFY_FIELDS,
 }
 """Our own tables; a system's table is declared in the system's module."""
 
@@ -206,12 +208,13 @@ class OwnSettings:
     evidence_hours: float
     push: PushSettings
     review: ReviewSettings
+    notify: NotifySettings
 
 
 def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
     """Read our own tables; raises the `settings` error of the first mistake."""
     tables = {name: Table(file, name) for name in TABLES}
-    billing, state, mappings, evidence, ledger, policy, write_back, push, review = (
+    billing, state, mappings, evidence, ledger, policy, write_back, push, review, notify = (
         read_table(tables[name], content.get(name, {}), fields) for name, fields in TABLES.items()
     )
     hours = (1.0, 744.0)
@@ -234,6 +237,7 @@ def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
         evidence_hours=_within(tables["write_back"], write_back, "evidence_hours", hours),
         push=read_push(tables["push"], push),
         review=read_review(tables["review"], review),
+        notify=read_notify(tables["notify"], notify),
     )
 
 

@@ -39,6 +39,16 @@ class State:
         return self.folder / "inbox"
 
     @property
+    def alerts(self) -> Path:
+        """Failed runs and sent digests, one JSON object per line; other programs may follow it."""
+        return self.folder / "alerts.jsonl"
+
+    @property
+    def digests(self) -> Path:
+        """What people were told already, so that they are told once."""
+        return self.folder / "digests.json"
+
+    @property
     def dagster(self) -> Path:
         """DAGSTER_HOME: runs and events for the Dagster UI."""
         return self.folder / "dagster"

@@ -31,6 +31,7 @@ from reconcile_pipeline.http.paginators import (
 from reconcile_pipeline.http.password_login import PasswordLogin
 from reconcile_pipeline.http.redaction import install_redaction, redact
 from reconcile_pipeline.http.strict_json import StrictJsonError
+from reconcile_pipeline.http.webhook import WebhookClient
 from reconcile_pipeline.http.writer import WritingClient
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "SinglePage",
     "StrictJsonError",
     "TokenAuth",
+    "WebhookClient",
     "WritingClient",
     "install_redaction",
     "json_body",

@@ -1,15 +1,16 @@
 """Tell people that a run failed: a line in the log and in `alerts.jsonl` of the state folder.
 
-Mail or chat can be fed from that file; sending is not this project's trade.
+Mail and chat are told by the digest room; other programs can be fed from that file.
 """
 
-import json
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
+
+from reconcile_pipeline.alerts import append_alert
 
 logger = logging.getLogger(__name__)
 
@@ -21,14 +22,6 @@ class Notifier(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def alert(self, *, run_id: str, job: str, message: str) -> None:
         """Append one alert."""
-        entry = {
-            "at": datetime.now(UTC).isoformat(),
-            "run_id": run_id,
-            "job": job,
-            "message": message,
-        }
-        path = Path(self.path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        entry = {"run_id": run_id, "job": job, "message": message}
+        append_alert(Path(self.path), entry, at=datetime.now(UTC))
         logger.error("run %s of %s failed: %s", run_id, job, message)

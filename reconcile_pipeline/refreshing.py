@@ -82,9 +82,7 @@ def _is_known(connection: Connection, period: str) -> bool:
     return bool(connection.execute(query, {"period": period}).fetchall()[0][0])
 
 
-def _has_other_evidence(
-    connection: Connection, site: Site, period: str, *, now: datetime
-) -> bool:
+def _has_other_evidence(connection: Connection, site: Site, period: str, *, now: datetime) -> bool:
     """Whether a pull was accepted, or landed, since core was built."""
     query = "select pull_id from core.pulls where period = $period and is_evidence"
     built = {str(row[0]) for row in connection.execute(query, {"period": period}).fetchall()}

@@ -86,9 +86,7 @@ def _recon_asset(
     return recon_table
 
 
-def facts(
-    connection: duckdb.DuckDBPyConnection, period: str
-) -> Facts:
+def facts(connection: duckdb.DuckDBPyConnection, period: str) -> Facts:
     """The numbers worth watching month by month, and the ten dearest discrepancies."""
     sums = connection.execute(
         "select count(*),"

@@ -34,7 +34,14 @@ def serve_ui(settings: Settings, home: Path, port: int) -> int:
     commands = (
         (folder / "dagster-webserver", "-h", HOST, "-p", str(port), "-m", MODULE),
         (folder / "dagster-daemon", "run", "-m", MODULE, *quiet),
-        (sys.executable, "-m", "reconcile_pipeline", "review", "--dagster", f"http://{HOST}:{port}"),
+        (
+            sys.executable,
+            "-m",
+            "reconcile_pipeline",
+            "review",
+            "--dagster",
+            f"http://{HOST}:{port}",
+        ),
     )
     stopping: list[int] = []
 

@@ -4,7 +4,6 @@ The demo's own month is closed when it ends. A visitor gets the state as it was 
 pulls, beside systems of the same made-up provider, and may decide, write back and close for real.
 """
 
-import os
 import shutil
 import socket
 import sys
@@ -50,7 +49,7 @@ def keep_state(folder: Path) -> None:
         if source.is_dir():
             shutil.copytree(source, target / name)
         elif source.is_symlink():
-            (target / name).symlink_to(os.readlink(source))
+            (target / name).symlink_to(source.readlink())
         elif source.exists():
             shutil.copy2(source, target / name)
 

@@ -171,9 +171,7 @@ def read_changes(
         where = where.where(_STATES.c.change_id.in_(own))
     # One look for all of it: somebody may be deciding meanwhile.
     with ledger.reading() as connection:
-        states = {
-            str(row.change_id): ChangeState(row.state) for row in connection.execute(where)
-        }
+        states = {str(row.change_id): ChangeState(row.state) for row in connection.execute(where)}
         taken_back = set(connection.execute(_taken_back()).scalars())
         rows = [dict(row) for row in connection.execute(query).mappings()]
     return [

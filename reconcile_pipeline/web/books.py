@@ -48,7 +48,7 @@ class Snapshot:
         self._connection.execute(_SEARCH)
         board = _statement("board")
         self._connection.execute(
-            f"create table memory.main.board as {board}",  # noqa: S608 - a file of ours
+            f"create table memory.main.board as {board}",
             {"period": period},
         )
         self._connection.execute("create unique index board_cards on memory.main.board (card_id)")
@@ -156,7 +156,6 @@ class Books:
             snapshot = self._kept[key]
         snapshot.catch_up(door)
         return snapshot
-
 
     def _opened(self, version: Path, period: str) -> Snapshot:
         try:

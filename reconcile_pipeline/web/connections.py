@@ -66,9 +66,7 @@ def connections_of(call: Call) -> list[Connection]:
     return sorted(found, key=lambda item: (item.role != "psa", item.is_well, item.name))
 
 
-def _connection(
-    item: Evidence, title: str, *, now: datetime, old_after: timedelta
-) -> Connection:
+def _connection(item: Evidence, title: str, *, now: datetime, old_after: timedelta) -> Connection:
     latest, pull = item.latest, item.pull
     if item.is_behind:
         state = "quarantined" if latest.state is PullState.QUARANTINED else "failed"

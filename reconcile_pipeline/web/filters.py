@@ -5,8 +5,10 @@ The address is the whole state of a list: a bookmark is a saved view, and back a
 
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal, InvalidOperation
-from typing import Any, Protocol, Self
+from typing import Any, Self
 from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
 
 from reconcile_pipeline.model import Category, Decision, Finding, PipelineError
 
@@ -25,16 +27,6 @@ STANDS = {
     "all": (),
 }
 """What people choose -> the states of a card it means; "all" means any."""
-
-
-class Query(Protocol):
-    """A query string or a form."""
-
-    def get(self, name: str, default: str = "", /) -> Any:  # noqa: ANN401 - Starlette's
-        """The last value of a name."""
-
-    def getlist(self, name: str, /) -> list[Any]:
-        """All values of a name."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,7 @@ class Filter:
     page: int = 1
 
     @classmethod
-    def of(cls, query: Query) -> Self:
+    def of(cls, query: QueryParams) -> Self:
         """Read a query string.
 
         Raises:

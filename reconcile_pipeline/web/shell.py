@@ -1,5 +1,7 @@
-"""What stands around every page: the month, how old its data is, what waits; nothing when there
-is no data yet, so that the pages of trouble have a frame too."""
+"""What stands around every page: the month, how old its data is, how much waits.
+
+There is none while there is no data, so that the pages of trouble have a frame too.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

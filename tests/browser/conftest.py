@@ -8,10 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,7 +47,7 @@ class Office:
 
     def run(self, *arguments: str) -> str:
         """Run `reconcile` for this installation; what it printed."""
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "reconcile_pipeline", *arguments, "--config", str(self.config)],
             capture_output=True,
             text=True,
@@ -61,7 +60,7 @@ class Office:
     def serve(self) -> None:
         """Start the app on a free port, as a person does."""
         command = [sys.executable, "-m", "reconcile_pipeline", "review", "--config"]
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # noqa: S603 - our own command
             [*command, str(self.config)],
             stdout=subprocess.PIPE,
             text=True,
@@ -103,7 +102,9 @@ def _chromium() -> str:
     """Where the browser is; a loud skip where there is none."""
     found = next((path for name in NAMES if (path := shutil.which(name))), "")
     if not found:
-        told = "NO BROWSER: the review app was not looked at. Install chromium (scripts/browser.sh)."
+        told = (
+            "NO BROWSER: the review app was not looked at. Install chromium (scripts/browser.sh)."
+        )
         warnings.warn(pytest.PytestWarning(told), stacklevel=2)
         pytest.skip(told)
     return found

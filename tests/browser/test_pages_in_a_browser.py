@@ -1,4 +1,4 @@
-"""Every page, in every state it has: no violation of WCAG, no script error, no sideways scrolling."""
+"""Every page in every state: no violation of WCAG, no script error, no sideways scrolling."""
 
 from typing import Any
 

@@ -1,3 +1,9 @@
 """stub"""
-def login_routes(identities): return []
-async def refuse_role(request, role): return None
+
+
+def login_routes(identities):
+    return []
+
+
+async def refuse_role(request, role):
+    return None

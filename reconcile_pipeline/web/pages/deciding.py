@@ -79,20 +79,24 @@ def confirm(call: Call) -> Response:
     said = decisions_of(call.desk.site.ledger, [decision_id])
     if not said:
         raise HTTPException(404)
-    kinds = [kind for kind in CONFIRMABLE if kind in call.texts("kind")]
     try:
-        if "second_person" in kinds and not call.may("approver"):
-            raise PipelineError(
-                "The second pair of eyes must be an approver's.",
-                next_step="Ask somebody with the role approver.",
-                category=Category.INPUT,
-            )
-        for kind in kinds:
+        for kind in _confirmed(call):
             confirm_decision(call.desk.site.ledger, decision_id, kind, call.stamp())
     except PipelineError as error:
         return _again(call, said[0].card_id, error)
     call.desk.follow()
     return _answer(call, said[0].card_id, confirmed=decision_id)
+
+
+def _confirmed(call: Call) -> list[str]:
+    kinds = [kind for kind in CONFIRMABLE if kind in call.texts("kind")]
+    if "second_person" in kinds and not call.may("approver"):
+        raise PipelineError(
+            "The second pair of eyes must be an approver's.",
+            next_step="Ask somebody with the role approver.",
+            category=Category.INPUT,
+        )
+    return kinds
 
 
 def what_was_said(call: Call) -> Told | None:

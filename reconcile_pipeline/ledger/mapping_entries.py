@@ -85,7 +85,9 @@ def state_before(entries: Sequence[Entry]) -> list[Mapping]:
         is_other_psa |= kept.pop().is_after_move
     state: list[Mapping] = []
     for entry in kept:
-        state = with_entries(_without_targets(state) if entry.is_after_move else state, [entry.mapping])
+        state = with_entries(
+            _without_targets(state) if entry.is_after_move else state, [entry.mapping]
+        )
     return _without_targets(state) if is_other_psa else state
 
 

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from reconcile_pipeline.ledger.mapping_entries import NOTHING_YET
 from reconcile_pipeline.ledger.store import Ledger
-from reconcile_pipeline.mapping.standing import Connection, ask, seen, standing
+from reconcile_pipeline.mapping.standing import ACCOUNTS, SERVICES, Connection, ask, seen, standing
 
 Row = TypeVar("Row")
 PAGE_SIZE = 50
@@ -235,8 +235,7 @@ def services(
     """Vendor services; those without a product first, and of those the ones with most units."""
     now = standing(ledger, until)
     values = {"period": period, **wanted.parameters}
-    views = ("account_states", "service_states")
-    with seen(connection, period, ledger, now, views) as cursor:
+    with seen(connection, period, ledger, now, ACCOUNTS + SERVICES) as cursor:
         totals = _totals(ask(cursor, "service_totals", values))
         found = ask(cursor, "services", values)
     rows = (
@@ -260,7 +259,7 @@ def products(
     """PSA products, the ones with most lines first."""
     values = {"period": period, **wanted.parameters}
     now = standing(ledger, until)
-    with seen(connection, period, ledger, now, ["service_states"]) as cursor:
+    with seen(connection, period, ledger, now, SERVICES) as cursor:
         found = ask(cursor, "products", values)
     items = found[0]["items"] if found else 0
     rows = (

@@ -22,38 +22,17 @@ from reconcile_pipeline.ledger.mapping_entries import (
 from reconcile_pipeline.ledger.mappings import Item, with_entries
 from reconcile_pipeline.ledger.mappings import Mapping as Entry
 from reconcile_pipeline.ledger.store import Ledger
+from reconcile_pipeline.mapping.objections import (
+    Proposal,
+    contradiction,
+    malformed,
+    unknown,
+    warnings_about,
+)
 from reconcile_pipeline.mapping.standing import Connection, ask, standing
-from reconcile_pipeline.matching.mapping_file import LEGS, MOST_DECIMALS, TOO_LARGE
 from reconcile_pipeline.model import Category, PipelineError
 
-TARGETS = {"account": "company", "service": "product"}
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """One account or service, and what shall become of it."""
-
-    kind: str
-    """account or service."""
-    system: str
-    item_id: str
-    target_id: str | None
-    """The PSA company or product; None excludes the item."""
-    reason: str | None = None
-    leg: str = "usage"
-    multiplier: Decimal = Decimal(1)
-    basis: int | None = None
-    """Number of the item's newest entry on the page (0: it had none); None: don't look."""
-    is_removal: bool = False
-    """Take back what stands: an account becomes unmapped, a service loses the link to target_id
-    (without one: all its links, or its exclusion)."""
-    method: str = "manual"
-    """manual, or suggested for a suggestion that a person accepted."""
-
-    @property
-    def item(self) -> Item:
-        """What it is about: kind, system, id."""
-        return (self.kind, self.system, self.item_id)
+__all__ = ["Proposal", "Recorded", "Verdict", "check", "record", "undo"]
 
 
 @dataclass(frozen=True)
@@ -107,7 +86,7 @@ def check(
     Several proposals about one service are read one after the other; about one account they
     contradict each other.
     """
-    desk = _read(ledger, connection, proposals, period, by, now)
+    desk = _read(ledger, connection, proposals, period=period, by=by, now=now)
     return [_judged(ledger, desk, proposal) for proposal in proposals]
 
 
@@ -185,6 +164,7 @@ def _read(
     ledger: Ledger,
     connection: Connection,
     proposals: Sequence[Proposal],
+    *,
     period: str,
     by: str,
     now: datetime,
@@ -220,7 +200,7 @@ def _judged(ledger: Ledger, desk: _Desk, proposal: Proposal) -> Verdict:
     name = listed["name"] if listed else stands[0].item_name if stands else proposal.item_id
     verdict = Verdict(proposal, name, target["name"] if target else None)
     is_known = listed is not None or bool(stands)
-    error = _malformed(proposal, name) or _unknown(proposal, is_known=is_known, target=target)
+    error = malformed(proposal, name) or unknown(proposal, is_known=is_known, target=target)
     if error is not None:
         return replace(verdict, error=error)
     entries = _entries(proposal, verdict, stands, desk)
@@ -228,14 +208,16 @@ def _judged(ledger: Ledger, desk: _Desk, proposal: Proposal) -> Verdict:
         return replace(verdict, is_repeat=True)
     earlier = desk.taken.get(proposal.item)
     if earlier is not None and (proposal.kind == "account" or proposal.target_id is None):
-        return replace(verdict, error=_twice(proposal, name))
+        return replace(verdict, error=contradiction(proposal, name))
     is_late = proposal.basis is not None and desk.numbers[proposal.item] > proposal.basis
     if earlier is None and is_late:
         newest = entries_of(ledger, proposal.item)[-1].mapping
         return replace(verdict, error=conflict(newest))
     desk.taken[proposal.item] = proposal
     desk.links[proposal.item] = with_entries(stands, entries)
-    return replace(verdict, entries=entries, warnings=_warnings(proposal, listed, target, name))
+    return replace(
+        verdict, entries=entries, warnings=warnings_about(proposal, listed, target, name)
+    )
 
 
 def _entries(
@@ -243,9 +225,8 @@ def _entries(
 ) -> tuple[Entry, ...]:
     """What has to be appended; nothing where it stands there already."""
     if proposal.is_removal:
-        kept = [entry for entry in stands if proposal.target_id not in (None, entry.target_id)]
-        if proposal.kind == "account" or len(kept) == len(stands):
-            kept = [] if proposal.kind == "account" else kept
+        is_whole = proposal.kind == "account" or proposal.target_id is None
+        kept = [] if is_whole else [e for e in stands if e.target_id != proposal.target_id]
         restored = _leading_to(kept, stands, desk.by, desk.now)
         first = [replace(entry, reason=proposal.reason) for entry in restored[:1]]
         return (*first, *restored[1:])
@@ -276,7 +257,8 @@ def _leading_to(
     if not lost:
         known = {entry.target_id: entry for entry in stands}
         needed = [e for e in wanted if not e.says_the_same_as(known.get(e.target_id))]
-    elif not wanted or wanted[0].kind == "service":
+    elif not wanted or (wanted[0].kind == "service" and wanted[0].target_id is not None):
+        # An account's newest entry and an exclusion replace everything by themselves.
         blank = replace(
             lost[0],
             target_id=None,
@@ -291,79 +273,3 @@ def _leading_to(
     else:
         needed = list(wanted)
     return tuple(replace(entry, decided_by=by, decided_at=now) for entry in needed)
-
-
-def _malformed(proposal: Proposal, name: str) -> PipelineError | None:
-    """What is wrong with the proposal itself."""
-    if proposal.kind not in TARGETS:
-        return _wrong(f"“{proposal.kind}” can't be mapped.", "Choose an account or a service.")
-    if not proposal.is_removal and not proposal.target_id and not (proposal.reason or "").strip():
-        return _wrong(
-            f"{name} is to be excluded, and nobody says why.",
-            "Write a reason: it is asked for when the numbers are checked.",
-        )
-    if proposal.leg not in LEGS:
-        return _wrong(f"{name} can't feed “{proposal.leg}”.", f"Choose one of {', '.join(LEGS)}.")
-    factor = proposal.multiplier
-    if (
-        not factor.is_finite()
-        or not 0 < factor < TOO_LARGE
-        or factor != round(factor, MOST_DECIMALS)
-    ):
-        return _wrong(
-            f"{name} can't count {factor} times.",
-            "Write a number above 0 with at most four decimals.",
-        )
-    if proposal.kind == "account" and (proposal.leg, factor) != ("usage", 1):
-        return _wrong(
-            f"{name} is an account: it has no leg and no multiplier.",
-            "Set them on the service instead.",
-        )
-    return None
-
-
-def _unknown(
-    proposal: Proposal, *, is_known: bool, target: dict[str, Any] | None
-) -> PipelineError | None:
-    if not is_known:
-        return _wrong(
-            f"{proposal.system} shows no {proposal.kind} with the id {proposal.item_id}.",
-            "Open the page again: the last pull may have dropped it.",
-        )
-    if proposal.target_id and target is None and not proposal.is_removal:
-        what = TARGETS[proposal.kind]
-        return _wrong(
-            f"The PSA shows no {what} with the id {proposal.target_id}.",
-            f"Choose a {what} from the list; a new one appears after the next pull.",
-        )
-    return None
-
-
-def _twice(proposal: Proposal, name: str) -> PipelineError:
-    return _wrong(
-        f"{name} is proposed twice, and the two can't both hold.",
-        f"Keep one line for this {proposal.kind}.",
-    )
-
-
-def _warnings(
-    proposal: Proposal, item: dict[str, Any] | None, target: dict[str, Any] | None, name: str
-) -> tuple[str, ...]:
-    found = []
-    if item is None:
-        found.append(f"The vendor does not list {name} any more.")
-    elif not item["is_countable"] and proposal.target_id:
-        found.append(f"{name} is the version without a term, which has no count of its own.")
-    if target is not None and target["excluded_reason"] and not proposal.is_removal:
-        if proposal.kind == "account":
-            found.append(
-                f"{target['name']} is out of billing ({target['excluded_reason']}):"
-                f" {name} stays unmapped until it is back."
-            )
-        else:
-            found.append(f"{target['name']} is {target['excluded_reason']} in the PSA.")
-    return tuple(found)
-
-
-def _wrong(message: str, next_step: str) -> PipelineError:
-    return PipelineError(message, next_step=next_step, category=Category.INPUT)

@@ -26,6 +26,8 @@ from reconcile_pipeline.warehouse.sql_files import sql_file
 
 Connection = duckdb.DuckDBPyConnection
 View = Literal["account_states", "service_states"]
+ACCOUNTS: tuple[View, ...] = ("account_states",)
+SERVICES: tuple[View, ...] = ("service_states",)
 _TABLES: dict[View, str] = {"account_states": "accounts", "service_states": "services"}
 
 
@@ -78,7 +80,7 @@ def seen(
     period: str,
     ledger: Ledger,
     now: Standing,
-    views: Collection[View] = ("account_states",),
+    views: Collection[View] = ACCOUNTS,
 ) -> Iterator[Connection]:
     """A cursor on the published tables that has the views asked for.
 
@@ -102,9 +104,7 @@ def seen(
 
 def ask(cursor: Connection, name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of `sql/mapping/<name>.sql`, given the parameters it names."""
-    (statement,) = duckdb.extract_statements(
-        sql_file("mapping", name).read_text(encoding="utf-8")
-    )
+    (statement,) = duckdb.extract_statements(sql_file("mapping", name).read_text(encoding="utf-8"))
     named = {key: parameters[key] for key in statement.named_parameters}
     result = cursor.execute(statement, named)
     names = [column[0] for column in result.description or ()]

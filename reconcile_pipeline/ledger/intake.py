@@ -16,6 +16,8 @@ from reconcile_pipeline.matching.mapping_file import MappingRow
 from reconcile_pipeline.model import Category, PipelineError
 
 EXACT_RULE = "rule:exact_name"
+BY_HAND = ("manual", "suggested")
+"""A suggestion is a person's mapping once a person has accepted it."""
 
 Item = tuple[str, str, str]
 """(kind, system, id)"""
@@ -50,7 +52,7 @@ def from_file(
     known = {entry.place: entry for entry in in_force}
     by_hand: dict[Item, list[Mapping]] = {}
     for entry in in_force:
-        if entry.method == "manual":
+        if entry.method in BY_HAND:
             by_hand.setdefault(entry.place[:3], []).append(entry)
     names = {("account", item.system, item.id): item.name for item in seen.accounts}
     names |= {("service", item.system, item.id): item.name for item in seen.services}

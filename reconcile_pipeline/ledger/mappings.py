@@ -2,7 +2,8 @@
 
 An account maps to one company: its newest entry counts. A service links to many products: the
 newest entry of each link counts. An exclusion of the service ends all its links, and a link made
-later ends the exclusion.
+later ends the exclusion. An entry with the state `unmapped` takes back what stood: nobody has
+decided, and no rule decides again by itself.
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,12 @@ from reconcile_pipeline.ledger.chain import Stamp, append
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import mappings as table
 from reconcile_pipeline.ledger.tables import psa_moves
+
+Item = tuple[str, str, str]
+"""(kind, system, id)"""
+
+
+COLUMNS = tuple(column.name for column in table.columns if column.name != "seq")
 
 
 @dataclass(frozen=True)
@@ -43,12 +50,21 @@ class Mapping:
         target = self.target_id if self.kind == "service" else None
         return (self.kind, self.system, self.item_id, target)
 
+    @property
+    def item(self) -> Item:
+        """What is mapped: kind, system, id."""
+        return (self.kind, self.system, self.item_id)
+
     def says_the_same_as(self, other: "Mapping | None") -> bool:
         """Both lead to the same numbers, whoever decided them."""
         if other is None:
             return False
         mine = (self.place, self.target_id, self.state, self.leg, self.multiplier)
         return mine == (other.place, other.target_id, other.state, other.leg, other.multiplier)
+
+
+Items = dict[Item, dict[str | None, Mapping]]
+"""What is in force for each item, by the target of a service's links, else by None."""
 
 
 def record_mappings(ledger: Ledger, entries: Iterable[Mapping], *, origin: str = "rule") -> int:
@@ -73,22 +89,38 @@ def append_mappings(connection: sa.Connection, entries: Iterable[Mapping], origi
 
 def mappings_in_force(ledger: Ledger, *, until: datetime | None = None) -> list[Mapping]:
     """The mappings as they stood at `until` (None: now), ordered by what they map."""
-    items: dict[tuple[str, str, str], dict[str | None, Mapping]] = {}
+    items: Items = {}
     moves = _moves_before(ledger, until)
     for row in ledger.rows(sa.select(table).order_by(table.c.seq)):
         if moves and moves[0] < row["seq"]:
             moves = [seq for seq in moves if seq > row["seq"]]
             _forget_targets(items)
-        entry = _from_row(row)
+        entry = mapping_of(row)
         if until is None or entry.decided_at < until:
-            target = entry.place[3]
-            links = items.setdefault((entry.kind, entry.system, entry.item_id), {})
-            if target is None:
-                links.clear()
-            links.pop(None, None)
-            links[target] = entry
+            _take(items, entry)
     if moves:
         _forget_targets(items)
+    return _sorted(items)
+
+
+def with_entries(in_force: Iterable[Mapping], entries: Iterable[Mapping]) -> list[Mapping]:
+    """What would be in force if these entries were appended, one after the other."""
+    items: Items = {}
+    for entry in (*in_force, *entries):
+        _take(items, entry)
+    return _sorted(items)
+
+
+def _take(items: Items, entry: Mapping) -> None:
+    target = entry.place[3]
+    links = items.setdefault((entry.kind, entry.system, entry.item_id), {})
+    if target is None:
+        links.clear()
+    links.pop(None, None)
+    links[target] = entry
+
+
+def _sorted(items: Items) -> list[Mapping]:
     newest = [entry for links in items.values() for entry in links.values()]
     return sorted(newest, key=lambda entry: (*entry.place[:3], entry.target_id or ""))
 
@@ -103,13 +135,14 @@ def _moves_before(ledger: Ledger, until: datetime | None) -> list[int]:
     ]
 
 
-def _forget_targets(items: dict[tuple[str, str, str], dict[str | None, Mapping]]) -> None:
+def _forget_targets(items: Items) -> None:
     """Ids of the PSA that was left mean nothing, or something else, in the new one.
 
-    What was carried over follows as entries of its own; exclusions name no target.
+    What was carried over follows as entries of its own; exclusions name no target. That a
+    mapping was taken back says nothing about the new PSA either.
     """
     for links in items.values():
-        for place in [place for place, entry in links.items() if entry.target_id is not None]:
+        for place in [place for place, entry in links.items() if entry.state != "excluded"]:
             del links[place]
 
 
@@ -126,8 +159,9 @@ def as_rows(entries: Iterable[Mapping]) -> list[dict[str, Any]]:
     ]
 
 
-def _from_row(row: dict[str, Any]) -> Mapping:
-    values = {name: value for name, value in row.items() if name != "seq"}
+def mapping_of(row: dict[str, Any]) -> Mapping:
+    """Read one stored entry."""
+    values = {name: row[name] for name in COLUMNS}
     values["multiplier"] = Decimal(values["multiplier"])
     values["decided_at"] = datetime.fromisoformat(values["decided_at"])
     return Mapping(**values)

@@ -154,7 +154,7 @@ REVIEW_TABLES = (
             text("target_name", "Its name then.", null=True),
             text("leg", "Which count it feeds."),
             decimal("multiplier", "PSA units per vendor unit."),
-            text("state", "mapped or excluded."),
+            text("state", "mapped, excluded, or unmapped: taken back."),
             text("method", "How it came about."),
             text("decided_by", "The person or the rule."),
             instant("decided_at", "When."),

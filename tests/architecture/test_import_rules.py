@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "warehouse": {"landing", "matching", "model", "reconciling"},
     "review": {"ledger", "model", "periods", "reconciling", "systems", "warehouse", "workbooks"},
     "writeback": {"http", "ledger", "model", "reconciling", "systems"},
+    "mapping": {"ledger", "matching", "model", "warehouse"},
     "reality": {"model", "warehouse"},
     "alerts": set(),
     "digest": {

@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Snapshot:
     def __init__(self, version: Path, period: str, limits: Limits) -> None:
         """Attach the file and set out the month's board."""
         self.version = version.name
+        self._path = version
         self.period = period
         self.published_at = datetime.fromtimestamp(version.stat().st_mtime, UTC)
         self._limits = limits
@@ -59,6 +60,13 @@ class Snapshot:
         cursor = self._connection.cursor()
         cursor.execute(_SEARCH)
         return cursor
+
+    @cached_property
+    def file(self) -> duckdb.DuckDBPyConnection:
+        """The published file by itself, read-only, for rooms that know nothing of the board."""
+        connection = duckdb.connect(str(self._path), read_only=True)
+        connection.execute("set timezone = 'UTC'")
+        return connection
 
     def ask(self, question: str, /, **parameters: object) -> list[Row]:
         """The rows of a file of `sql/pages`, as dictionaries; $period needs not be given."""

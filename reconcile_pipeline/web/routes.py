@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from reconcile_pipeline.web.access.users import Role
 from reconcile_pipeline.web.desk import Call
-from reconcile_pipeline.web.pages import deciding, health, help_page, overview, review
+from reconcile_pipeline.web.pages import deciding, health, help_page, mapping, overview, review
 
 Answer = Callable[[Call], Response]
 
@@ -32,6 +32,11 @@ PAGES = (
     Page("/cards/{card_id}/decide", do=deciding.decide),
     Page("/decisions/{decision_id}/undo", do=deciding.undo),
     Page("/decisions/{decision_id}/confirm", do=deciding.confirm),
+    Page("/mapping/{kind}", mapping.show),
+    Page("/mapping/{kind}/preview", do=mapping.preview),
+    Page("/mapping/{kind}/save", do=mapping.save),
+    Page("/mapping/{kind}/history", mapping.show_history),
+    Page("/mapping/{kind}/undo", do=mapping.take_back),
     Page("/help", help_page.show),
     Page("/healthz", health.show),
 )

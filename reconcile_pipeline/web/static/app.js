@@ -117,6 +117,27 @@ document.addEventListener("keydown", (event) => {
   event.target.form.requestSubmit(button);
 });
 
+// Mapping by dragging: the same as typing the name and pressing the row's button.
+document.addEventListener("dragstart", (event) => {
+  const target = event.target.closest?.("[data-target]");
+  if (target) event.dataTransfer.setData("text/plain", target.dataset.target);
+});
+for (const item of document.querySelectorAll("[data-item]")) {
+  item.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    item.classList.add("is-over");
+  });
+  item.addEventListener("dragleave", () => item.classList.remove("is-over"));
+  item.addEventListener("drop", (event) => {
+    event.preventDefault();
+    item.classList.remove("is-over");
+    const form = item.querySelector("form.choose");
+    if (!form) return;
+    form.elements.target.value = event.dataTransfer.getData("text/plain");
+    form.requestSubmit(form.querySelector("button[value=map]"));
+  });
+}
+
 // The switch for the keys, on the help page.
 const keySwitch = document.getElementById("keys");
 if (keySwitch) {

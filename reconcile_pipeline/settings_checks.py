@@ -137,7 +137,7 @@ def _url(field: Field, value: object) -> str:
         )
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
         raise _Unfit("is not a plain web address", meant)
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise _Unfit(
             "would send credentials unencrypted over http://",
             "Write https://; plain http is accepted for this machine only (127.0.0.1).",
@@ -145,7 +145,8 @@ def _url(field: Field, value: object) -> str:
     return text
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name means this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

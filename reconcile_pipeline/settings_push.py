@@ -3,11 +3,10 @@
 Which integrations there are is told by the systems of kind push, each with its own inbox.
 """
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconcile_pipeline.settings_checks import Table, Value
+from reconcile_pipeline.settings_checks import Table, Value, is_loopback
 from reconcile_pipeline.systems.base import Field
 
 NOT_MAPPED_ANSWERS = (404.0, 201.0)
@@ -69,7 +68,7 @@ class PushSettings:
 def read_push(table: Table, values: Mapping[str, Value]) -> PushSettings:
     """Check what the fields alone can't; raises the `settings` error of the first mistake."""
     host = str(values["host"])
-    if not values["allow_remote"] and not _is_loopback(host):
+    if not values["allow_remote"] and not is_loopback(host):
         raise table.refuse(
             f"key 'host' is an address that other machines may reach: {host!r}",
             'Write host = "127.0.0.1"; or allow_remote = true, and put a proxy with TLS in front.',
@@ -84,13 +83,6 @@ def read_push(table: Table, values: Mapping[str, Value]) -> PushSettings:
         requests_per_minute=_whole(table, values, "requests_per_minute", _MOST_PER_MINUTE),
         unmapped_answer=int(float(str(values["unmapped_answer"]))),
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _whole(table: Table, values: Mapping[str, Value], name: str, most: int) -> int:

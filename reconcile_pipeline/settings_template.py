@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from reconcile_pipeline.model import Role
 from reconcile_pipeline.settings_checks import default_of, example_line
+from reconcile_pipeline.settings_review import REVIEW_FIELDS
 from reconcile_pipeline.settings_tables import TABLES
 from reconcile_pipeline.systems.base import REQUIRED, Field, System
 from reconcile_pipeline.systems.registry import system as system_of_kind
@@ -37,7 +38,8 @@ def template(kinds: Iterable[str]) -> tuple[str, str]:
     toml = [_TOML_HEAD]
     toml += [_table(name, fields) for name, fields in TABLES.items()]
     toml += [_system_table(system) for system in systems]
-    secrets = [_variables(system) for system in systems if _secrets(system)]
+    named = [("Review app", REVIEW_FIELDS), *((system.title, system.fields) for system in systems)]
+    secrets = [_variables(title, fields) for title, fields in named if _secrets(fields)]
     return "\n".join(toml), "\n".join([_ENV_HEAD, *secrets])
 
 
@@ -57,6 +59,8 @@ def _table(name: str, fields: Iterable[Field]) -> str:
 def _line(field: Field) -> str:
     if field.default is REQUIRED:
         return f"{example_line(field)}\n"
+    if field.kind == "secret":
+        return f"# {example_line(field)}\n"
     value = default_of(field)
     if isinstance(value, float):
         return f"# {field.name} = {value:g}\n"
@@ -65,13 +69,13 @@ def _line(field: Field) -> str:
     return f"# {field.name} = {shown}\n"
 
 
-def _secrets(system: System) -> list[Field]:
-    return [field for field in system.fields if field.kind == "secret"]
+def _secrets(fields: Iterable[Field]) -> list[Field]:
+    return [field for field in fields if field.kind == "secret"]
 
 
-def _variables(system: System) -> str:
-    lines = [f"# {system.title}\n"]
-    for field in _secrets(system):
+def _variables(title: str, fields: Iterable[Field]) -> str:
+    lines = [f"# {title}\n"]
+    for field in _secrets(fields):
         lines.append(_comment(field.help))
         lines.append(f"{field.variable}=\n")
     return "".join(lines)

@@ -9,13 +9,12 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from reconcile_pipeline.model import Category, PipelineError
-from reconcile_pipeline.web.access.guard import Guard, Identities
+from reconcile_pipeline.web.access.guard import GuardedApp, Identities
 from reconcile_pipeline.web.access.login import login_routes, refuse_role
 from reconcile_pipeline.web.books import NothingPublishedError
 from reconcile_pipeline.web.desk import Call, Desk
@@ -59,9 +58,9 @@ def review_app(desk: Desk, identities: Identities) -> Starlette:
             routes.append(Route(item.path, _endpoint(desk, item, "GET"), methods=["GET"]))
         if item.do is not None:
             routes.append(Route(item.path, _endpoint(desk, item, "POST"), methods=["POST"]))
-    return Starlette(
+    return GuardedApp(
+        identities,
         routes=routes,
-        middleware=[Middleware(Guard, identities=identities)],
         exception_handlers={
             PipelineError: partial(_told, desk),
             HTTPException: partial(_refused, desk),

@@ -8,10 +8,30 @@ import logging
 import sys
 
 from reconcile_pipeline.cli.app import WRONG_USE, app
-from reconcile_pipeline.cli.commands import data, decisions, moving, push, setup, trial, writing
+from reconcile_pipeline.cli.commands import (
+    data,
+    decisions,
+    moving,
+    push,
+    setup,
+    trial,
+    users,
+    writing,
+)
 from reconcile_pipeline.model import PipelineError
 
-__all__ = ["app", "data", "decisions", "main", "moving", "push", "setup", "trial", "writing"]
+__all__ = [
+    "app",
+    "data",
+    "decisions",
+    "main",
+    "moving",
+    "push",
+    "setup",
+    "trial",
+    "users",
+    "writing",
+]
 
 
 def main() -> None:

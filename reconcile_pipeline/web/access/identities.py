@@ -21,7 +21,14 @@ from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.settings_review import ReviewSettings
 from reconcile_pipeline.web.access.sessions import Sessions
-from reconcile_pipeline.web.access.users import NOBODY, Role, User, UsersFile, clean_name
+from reconcile_pipeline.web.access.users import (
+    NOBODY,
+    Role,
+    User,
+    UsersFile,
+    clean_name,
+    users_file_of,
+)
 from reconcile_pipeline.web.access.waiting import Waiting
 
 logger = logging.getLogger(__name__)
@@ -153,6 +160,8 @@ def identities_of(settings: Settings, *, clock: Callable[[], float] = time.monot
     Raises:
         PipelineError: `settings`, when the users file or the proxy's secret can't be used.
     """
+    # Who came in and who did not is told whatever else is not.
+    logging.getLogger(__package__).setLevel(logging.INFO)
     review = settings.review
     users = users_file_of(settings) if review.users_file else None
     if users is not None and not users.accounts() and not review.proxy_header:
@@ -168,17 +177,6 @@ def identities_of(settings: Settings, *, clock: Callable[[], float] = time.monot
         local_name=getpass.getuser(),
         clock=clock,
     )
-
-
-def users_file_of(settings: Settings) -> UsersFile:
-    """Return the users file that reconcile.toml names; a `settings` error when it names none."""
-    if not settings.review.users_file:
-        raise PipelineError(
-            f"{settings.path.name} names no file of accounts.",
-            next_step='Write users_file = "users.toml" below [review].',
-            category=Category.SETTINGS,
-        )
-    return UsersFile(settings.path.parent / settings.review.users_file)
 
 
 def _proxy_secret(settings: Settings) -> str:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from reconcile_pipeline.model import Category, PipelineError
+from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.web.access.passwords import is_password_line
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,79}")
@@ -176,6 +177,17 @@ class UsersFile:
 
     def _refuse(self, what: str, next_step: str) -> PipelineError:
         return _refuse(self.path, what, next_step)
+
+
+def users_file_of(settings: Settings) -> UsersFile:
+    """Return the users file that reconcile.toml names; a `settings` error when it names none."""
+    if not settings.review.users_file:
+        raise PipelineError(
+            f"{settings.path.name} names no file of accounts.",
+            next_step='Write users_file = "users.toml" below [review].',
+            category=Category.SETTINGS,
+        )
+    return UsersFile(settings.path.parent / settings.review.users_file)
 
 
 def _parse(path: Path, raw: bytes) -> dict[str, Account]:

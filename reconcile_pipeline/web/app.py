@@ -77,11 +77,10 @@ def _endpoint(desk: Desk, item: Page, method: str) -> Callable[[Request], Awaita
         refusal = await refuse_role(request, role)
         if refusal is not None:
             return refusal
-        form = FormData()
-        if method == "POST":
-            form = await request.form(max_fields=MOST_FIELDS, max_files=1)
-        call = _call(desk, request, form)
-        return await run_in_threadpool(answer, call)  # type: ignore[arg-type]
+        if method == "GET":
+            return await run_in_threadpool(answer, _call(desk, request))  # type: ignore[arg-type]
+        async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
+            return await run_in_threadpool(answer, _call(desk, request, form))  # type: ignore[arg-type]
 
     return endpoint
 

@@ -54,14 +54,12 @@ def add(
 ) -> None:
     """Make an account; asks for its password twice."""
     file, name = _open(config), _named(name)
-    if file.path.exists() and file.find(name) is not None:
-        raise PipelineError(
-            f"There is a user {name} already.",
-            next_step=f"Change it: reconcile users role {name} {role}, or users password {name}",
-            category=Category.INPUT,
-        )
+    if file.path.exists():
+        _refuse_known(file.accounts(), name)
     line = "" if no_password else _new_line(name, is_generated=generate)
     with file.changing() as accounts:
+        # Somebody may have been faster while the password was typed.
+        _refuse_known(accounts, name)
         accounts[name] = Account(name, Role(role), line)
     console.print(f"Added {name} ({role}) to {file.path}.", soft_wrap=True)
 
@@ -120,6 +118,15 @@ def _named(text: str) -> str:
             category=Category.INPUT,
         )
     return name
+
+
+def _refuse_known(accounts: Mapping[str, Account], name: str) -> None:
+    if name in accounts:
+        raise PipelineError(
+            f"There is a user {name} already.",
+            next_step="Change it with: reconcile users role, or reconcile users password",
+            category=Category.INPUT,
+        )
 
 
 def _known(accounts: Mapping[str, Account], name: str) -> Account:

@@ -73,9 +73,10 @@ class Guard:
         except Refusal as refusal:
             logger.log(
                 refusal.level,
-                "%d %s: %s %.200r from %s",
+                "%d %s (%s): %s %.200r from %s",
                 refusal.status,
                 refusal.title,
+                refusal.logged or "-",
                 scope["method"],
                 scope["path"],
                 _peer(scope),
@@ -119,8 +120,7 @@ class Guard:
         except ForgedError as error:
             raise refusals.forged(str(error)) from error
         except PipelineError as error:
-            logger.exception("access: nobody can be told apart")
-            raise refusals.not_ready() from error
+            raise refusals.not_ready(str(error)) from error
 
     def _check_sender(self, headers: Headers) -> None:
         if not is_our_origin(headers, self._identities.settings):

@@ -124,8 +124,8 @@ def _let_in(
 
 
 async def _fields(request: Request) -> Fields:
-    form = await request.form(max_fields=MOST_FIELDS, max_files=1)
-    items = form.multi_items()
+    async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
+        items = form.multi_items()
     texts = tuple((name, value) for name, value in items if isinstance(value, str))
     return Fields(texts, has_files=len(texts) < len(items))
 

@@ -26,6 +26,8 @@ class Refusal(Exception):  # noqa: N818 - it is no error of ours
     message: str
     next_step: str
     level: int = logging.WARNING
+    logged: str = ""
+    """What the log says beyond the title, which is more than a stranger may read."""
     headers: dict[str, str] = field(default_factory=dict)
     is_plain: bool = False
     """Answered in plain text: whoever gets this is no person with a browser of ours."""
@@ -51,7 +53,9 @@ def wrong_host() -> Refusal:
 
 def forged(reason: str) -> Refusal:
     """Refuse a request that names a user and may not; the log alone says what gave it away."""
-    return Refusal(400, f"Forged: it {reason}", "This request is refused.", "", is_plain=True)
+    return Refusal(
+        400, "Forged", "This request is refused.", "", logged=f"it {reason}", is_plain=True
+    )
 
 
 def wrong_method() -> Refusal:
@@ -66,13 +70,15 @@ def wrong_method() -> Refusal:
     )
 
 
-def not_ready() -> Refusal:
+def not_ready(reason: str) -> Refusal:
     """Refuse everybody while the accounts can't be read."""
     return Refusal(
         503,
         "Nobody can be let in now",
         "The accounts can't be read; the server's log says why.",
         "Tell whoever runs this installation.",
+        level=logging.ERROR,
+        logged=reason,
     )
 
 

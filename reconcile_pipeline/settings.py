@@ -92,7 +92,8 @@ class Settings:
     def secret_values(self) -> tuple[str, ...]:
         """Return every secret that can be found now, for redaction; missing ones are left out."""
         found = {value for system in self.systems for value in system.secret_values()}
-        found |= self._ledger_secrets() | self.notify.secret_values(self.secrets)
+        found |= self._ledger_secrets()
+        found |= self.notify.secret_values(self.secrets) | self.review.secret_values(self.secrets)
         return tuple(sorted(found))
 
     def _ledger_secrets(self) -> set[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from reconcile_pipeline.model import Role
 from reconcile_pipeline.settings_checks import default_of, example_line
 from reconcile_pipeline.settings_notify import NOTIFY_FIELDS
+from reconcile_pipeline.settings_review import REVIEW_FIELDS
 from reconcile_pipeline.settings_tables import TABLES
 from reconcile_pipeline.systems.base import REQUIRED, Field, System
 from reconcile_pipeline.systems.registry import system as system_of_kind
@@ -38,7 +39,8 @@ def template(kinds: Iterable[str]) -> tuple[str, str]:
     toml = [_TOML_HEAD]
     toml += [_table(name, fields) for name, fields in TABLES.items()]
     toml += [_system_table(system) for system in systems]
-    named = [("Digests", NOTIFY_FIELDS), *((system.title, system.fields) for system in systems)]
+    own = [("Digests", NOTIFY_FIELDS), ("Review app", REVIEW_FIELDS)]
+    named = [*own, *((system.title, system.fields) for system in systems)]
     secrets = [_variables(title, fields) for title, fields in named if _secrets(fields)]
     return "\n".join(toml), "\n".join([_ENV_HEAD, *secrets])
 

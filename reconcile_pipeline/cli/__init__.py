@@ -16,6 +16,7 @@ from reconcile_pipeline.cli.commands import (
     push,
     setup,
     trial,
+    users,
     writing,
 )
 from reconcile_pipeline.model import PipelineError
@@ -30,6 +31,7 @@ __all__ = [
     "push",
     "setup",
     "trial",
+    "users",
     "writing",
 ]
 

@@ -9,13 +9,12 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from reconcile_pipeline.model import Category, PipelineError
-from reconcile_pipeline.web.access.guard import Guard, Identities
+from reconcile_pipeline.web.access.guard import GuardedApp, Identities
 from reconcile_pipeline.web.access.login import login_routes, refuse_role
 from reconcile_pipeline.web.books import NothingPublishedError
 from reconcile_pipeline.web.desk import Call, Desk
@@ -59,9 +58,9 @@ def review_app(desk: Desk, identities: Identities) -> Starlette:
             routes.append(Route(item.path, _endpoint(desk, item, "GET"), methods=["GET"]))
         if item.do is not None:
             routes.append(Route(item.path, _endpoint(desk, item, "POST"), methods=["POST"]))
-    return Starlette(
+    return GuardedApp(
+        identities,
         routes=routes,
-        middleware=[Middleware(Guard, identities=identities)],
         exception_handlers={
             PipelineError: partial(_told, desk),
             HTTPException: partial(_refused, desk),
@@ -78,11 +77,10 @@ def _endpoint(desk: Desk, item: Page, method: str) -> Callable[[Request], Awaita
         refusal = await refuse_role(request, role)
         if refusal is not None:
             return refusal
-        form = FormData()
-        if method == "POST":
-            form = await request.form(max_fields=MOST_FIELDS, max_files=1)
-        call = _call(desk, request, form)
-        return await run_in_threadpool(answer, call)  # type: ignore[arg-type]
+        if method == "GET":
+            return await run_in_threadpool(answer, _call(desk, request))  # type: ignore[arg-type]
+        async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
+            return await run_in_threadpool(answer, _call(desk, request, form))  # type: ignore[arg-type]
 
     return endpoint
 

@@ -11,7 +11,7 @@ from reconcile_pipeline.building import Site, site_of
 from reconcile_pipeline.push.app import push_app
 from reconcile_pipeline.serving import address_of, take_address, uvicorn_config
 from reconcile_pipeline.settings import Settings
-from reconcile_pipeline.web.access.guard import Identities
+from reconcile_pipeline.web.access.guard import identities_of
 from reconcile_pipeline.web.app import review_app
 from reconcile_pipeline.web.books import Books
 from reconcile_pipeline.web.desk import Desk
@@ -60,7 +60,7 @@ def open_app(
         now=now,
         dagster_url=dagster_url or settings.review.dagster_url,
     )
-    app = review_app(desk, Identities(settings.review))
+    app = review_app(desk, identities_of(settings))
     if with_push:
         app.routes.insert(0, Mount("/push", push_app(site)))
     return app

@@ -1,7 +1,5 @@
 -- The published cards of the period, kept as those before the proposals. Input: published.recon.cards.
 -- Parameter: $period.
 
-insert into cards_before by name
-select cards.*
-from published.recon.cards as cards
-where cards.period = $period
+create table cards_before as from published.recon.cards
+where period = $period

@@ -19,7 +19,7 @@ with pairs as (
         after.amount_delta as amount_after,
         before.currency as currency_before,
         after.currency as currency_after,
-        before.card_version is distinct from after.card_version as is_new_version
+        coalesce(before.card_version <> after.card_version, true) as is_new_version
     from cards_before as before
     full outer join recon.cards as after on before.card_id = after.card_id
 )
@@ -44,10 +44,10 @@ select
     pairs.is_new_version,
     not pairs.was_there
     or not pairs.is_there
-    or pairs.finding_before is distinct from pairs.finding_after
-    or pairs.qty_psa_before is distinct from pairs.qty_psa_after
-    or pairs.qty_vendor_before is distinct from pairs.qty_vendor_after
-    or pairs.amount_before is distinct from pairs.amount_after as is_changed
+    or not (pairs.finding_before is not distinct from pairs.finding_after)
+    or not (pairs.qty_psa_before is not distinct from pairs.qty_psa_after)
+    or not (pairs.qty_vendor_before is not distinct from pairs.qty_vendor_after)
+    or not (pairs.amount_before is not distinct from pairs.amount_after) as is_changed
 from pairs
 where pairs.is_new_version
 order by

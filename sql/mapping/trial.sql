@@ -16,10 +16,15 @@ create view core.entities as from published.core.entities;
 create view core.left_out as from published.core.left_out;
 create view map.usage_by_pull as from published.map.usage_by_pull;
 
-create table map.accounts as from published.map.accounts limit 0;
-create table map.services as from published.map.services limit 0;
-create table map.service_groups as from published.map.service_groups limit 0;
-create table map.moved_ids as from published.map.moved_ids limit 0;
-create table recon.counts as from published.recon.counts limit 0;
-create table recon.cards as from published.recon.cards limit 0;
-create table cards_before as from published.recon.cards limit 0;
+create table map.accounts as from published.map.accounts
+where false;
+create table map.services as from published.map.services
+where false;
+create table map.service_groups as from published.map.service_groups
+where false;
+create table map.moved_ids as from published.map.moved_ids
+where false;
+create table recon.counts as from published.recon.counts
+where false;
+create table recon.cards as from published.recon.cards
+where false;

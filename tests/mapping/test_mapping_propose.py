@@ -54,7 +54,7 @@ def test_what_is_wrong_is_said_in_a_sentence(
     (verdict,) = judged(office, proposal)
     assert says in verdict.error.message
     assert verdict.error.next_step.endswith(".")
-    with pytest.raises(PipelineError, match="."):
+    with pytest.raises(PipelineError, match=says):
         office.save(propose.account("b", "2"), proposal)
     assert mapping_history(office.ledger) == []
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from reconcile_pipeline.web.access.users import Role
 from reconcile_pipeline.web.desk import Call
-from reconcile_pipeline.web.pages import deciding, health, help_page, overview, review
+from reconcile_pipeline.web.pages import card, deciding, health, help_page, overview, review
 
 Answer = Callable[[Call], Response]
 
@@ -29,6 +29,8 @@ class Page:
 PAGES = (
     Page("/", overview.show),
     Page("/review", review.show),
+    Page("/cards/{card_id}", card.show),
+    Page("/cards/{card_id}/would-change", do=card.would_change),
     Page("/cards/{card_id}/decide", do=deciding.decide),
     Page("/decisions/{decision_id}/undo", do=deciding.undo),
     Page("/decisions/{decision_id}/confirm", do=deciding.confirm),

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from reconcile_pipeline.ledger.changes import Change, changes_from
 from reconcile_pipeline.ledger.decisions import Decided, decisions_of
-from reconcile_pipeline.ledger.moves import as_said_in, ids_in, read_moves
+from reconcile_pipeline.ledger.moves import Ids, Move, as_said_in, ids_in, read_moves
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import (
     chain,
@@ -81,16 +81,19 @@ def story_of(ledger: Ledger, psa: str, company_id: str, service_group_id: str) -
         company_id: the company.
         service_group_id: the service group.
     """
-    moves = read_moves(ledger) if psa else []
-    ids = ids_in(ledger, psa) if moves else {}
-    companies = [company_id, *(key[2] for key, to in ids.items() if to == company_id)]
-    groups = [service_group_id, *(key[2] for key, to in ids.items() if to == service_group_id)]
+    companies, groups = [company_id], [service_group_id]
+    moves, ids = _moves(ledger, psa)
+    companies += [key[2] for key, to in ids.items() if to == company_id]
+    groups += [key[2] for key, to in ids.items() if to == service_group_id]
     query = sa.select(decisions.c.decision_id).where(
         decisions.c.company_id.in_(companies), decisions.c.service_group_id.in_(groups)
     )
+    found = [str(row["decision_id"]) for row in ledger.rows(query)]
+    if not found:
+        return []
     # Entries only ever get more: what a second look adds is about other decisions.
-    said = decisions_of(ledger, [str(row["decision_id"]) for row in ledger.rows(query)])
-    if moves:
+    said = decisions_of(ledger, found)
+    if ids:
         said = as_said_in(said, psa, moves, ids)
     subject = (company_id, service_group_id)
     about = [
@@ -98,6 +101,14 @@ def story_of(ledger: Ledger, psa: str, company_id: str, service_group_id: str) -
     ]
     with ledger.reading() as connection:
         return _told(connection, about)
+
+
+def _moves(ledger: Ledger, psa: str) -> tuple[list[Move], Ids]:
+    """Moves between PSAs and what older ids are now; nothing where nobody ever moved."""
+    moves = read_moves(ledger) if psa else []
+    if all(move.from_system is None for move in moves):
+        return [], {}
+    return moves, ids_in(ledger, psa)
 
 
 def _told(connection: sa.Connection, about: Sequence[Decided]) -> list[Told]:

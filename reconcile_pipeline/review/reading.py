@@ -3,7 +3,7 @@
 Only questions; nothing is decided or changed here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -40,26 +40,29 @@ def read_board(
         str(row["card_id"]): Card.from_row(row)
         for row in ask_rows(connection, query, period, **more)
     }
-    lines: dict[str, list[Line]] = {}
-    commitments: dict[str, list[tuple[date, Decimal]]] = {}
-    query = (  # noqa: S608 - ours, below
-        "select card_lines.*, agreements.name as agreement_name from recon.card_lines as card_lines"
+    query = (
+        "select card_lines.*, agreements.name as agreement_name"  # noqa: S608 - ours, below
+        " from recon.card_lines as card_lines"
         " left join core.agreements as agreements on card_lines.pull_id = agreements.pull_id"
         " and card_lines.agreement_id = agreements.agreement_id"
         f" where card_lines.period = $period{only}"
         " order by card_lines.card_id, card_lines.record_id"
     )
+    records: dict[str, list[dict[str, Any]]] = {}
     for row in ask_rows(connection, query, period, **more):
-        card_id = str(row["card_id"])
-        if row["side"] == "psa":
-            lines.setdefault(card_id, []).append(Line.from_row(row))
-        elif row["commitment_ends_on"] is not None:
-            committed = (row["commitment_ends_on"], Decimal(row["qty_counted"]))
-            commitments.setdefault(card_id, []).append(committed)
-    return {
-        card_id: Behind(card, lines.get(card_id, ()), commitments.get(card_id, ()))
-        for card_id, card in cards.items()
-    }
+        records.setdefault(str(row["card_id"]), []).append(row)
+    return {card_id: behind_of(card, records.get(card_id, ())) for card_id, card in cards.items()}
+
+
+def behind_of(card: Card, records: Sequence[Mapping[str, Any]]) -> Behind:
+    """Put a card together with its rows of `recon.card_lines`."""
+    lines = [Line.from_row(row) for row in records if row["side"] == "psa"]
+    commitments = [
+        (row["commitment_ends_on"], Decimal(row["qty_counted"]))
+        for row in records
+        if row["side"] != "psa" and row["commitment_ends_on"] is not None
+    ]
+    return Behind(card, lines, commitments)
 
 
 def read_cards(connection: Connection, period: str) -> dict[str, Card]:

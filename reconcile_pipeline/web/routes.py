@@ -10,7 +10,15 @@ from starlette.responses import Response
 
 from reconcile_pipeline.web.access.users import Role
 from reconcile_pipeline.web.desk import Call
-from reconcile_pipeline.web.pages import card, deciding, health, help_page, overview, review
+from reconcile_pipeline.web.pages import (
+    card,
+    deciding,
+    health,
+    help_page,
+    history,
+    overview,
+    review,
+)
 
 Answer = Callable[[Call], Response]
 
@@ -34,6 +42,9 @@ PAGES = (
     Page("/cards/{card_id}/decide", do=deciding.decide),
     Page("/decisions/{decision_id}/undo", do=deciding.undo),
     Page("/decisions/{decision_id}/confirm", do=deciding.confirm),
+    Page("/history", history.show),
+    Page("/history.csv", history.export),
+    Page("/history/verify", do=history.check, may_do=Role.VIEWER),
     Page("/help", help_page.show),
     Page("/healthz", health.show),
 )

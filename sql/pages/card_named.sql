@@ -1,6 +1,6 @@
 -- For each vendor that feeds a card: whether it names what it counts, now and in the month before.
--- A month of another PSA is none: its customers have other ids. Inputs: core.pulls, core.entities,
--- map.*. Parameters: $period, $before, $psa, $customer, $service.
+-- A month of another PSA is none: its customers have other ids. Inputs: core.pulls, core.entities, map.*.
+-- Parameters: $period, $before, $psa, $service.
 
 with feeds as (
     select distinct
@@ -17,18 +17,6 @@ with feeds as (
         and services.state = 'mapped'
         and services.leg = 'usage'
         and service_groups.service_group_id = $service
-),
-
-accounts as (
-    select
-        accounts.period,
-        accounts.system,
-        accounts.account_id
-    from map.accounts as accounts
-    where
-        accounts.period in ($before, $period)
-        and accounts.company_id = $customer
-        and accounts.state = 'mapped'
 )
 
 select
@@ -39,23 +27,16 @@ select
         from core.pulls as invoicing
         where invoicing.period = $before and invoicing.is_evidence and invoicing.system = $psa
     ) as has_before,
-    coalesce(
-        max(case
-            when exists (
-                select 1
-                from core.entities as entities
-                inner join feeds
-                    on entities.system = feeds.system and entities.service_id = feeds.service_id
-                inner join accounts
-                    on entities.account_id = accounts.account_id
-                where
-                    entities.pull_id = pulls.pull_id
-                    and accounts.period = pulls.period
-                    and accounts.system = pulls.system
-            ) then 1
-            else 0
-        end), 0
-    ) = 1 as is_named
+    max(case
+        when exists (
+            select 1
+            from core.entities as entities
+            inner join feeds
+                on entities.system = feeds.system and entities.service_id = feeds.service_id
+            where entities.pull_id = pulls.pull_id and pulls.period = $period
+        ) then 1
+        else 0
+    end) = 1 as is_named
 from core.pulls as pulls
 where
     pulls.period in ($before, $period)

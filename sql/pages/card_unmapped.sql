@@ -1,7 +1,7 @@
 -- What is unmapped and belongs to a customer by exact data, never by likeness: an account below one of
 -- its accounts or with the same domain or the very name, and services its accounts use.
 -- Inputs: recon.unmapped_*, core.accounts, core.usage, map.accounts. Parameters: $period, $customer, $q
--- (the customer's name).
+-- (the customer's name), $vendors (those of the card; null: any).
 
 with pulls as (
     select pulls.pull_id
@@ -35,7 +35,9 @@ unmapped as (
             unmapped_accounts.system = listed.system
             and unmapped_accounts.account_id = listed.account_id
     inner join pulls on listed.pull_id = pulls.pull_id
-    where unmapped_accounts.period = $period
+    where
+        unmapped_accounts.period = $period
+        and ($vendors is null or list_contains($vendors, unmapped_accounts.system))
 ),
 
 used as (
@@ -51,7 +53,9 @@ used as (
             and unmapped_services.service_id = usage.service_id
     inner join pulls on usage.pull_id = pulls.pull_id
     inner join own on usage.system = own.system and usage.account_id = own.account_id
-    where unmapped_services.period = $period
+    where
+        unmapped_services.period = $period
+        and ($vendors is null or list_contains($vendors, unmapped_services.system))
     group by unmapped_services.system, unmapped_services.service_id, unmapped_services.service_name
     having sum(usage.qty) <> 0
 )

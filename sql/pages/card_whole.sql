@@ -19,6 +19,7 @@ select
     cards.qty_purchased,
     cards.qty_vendor_invoiced,
     cards.equation,
+    cards.mapping_version,
     board.unit_price,
     board.currency,
     board.amount_delta,

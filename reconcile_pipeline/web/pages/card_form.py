@@ -14,8 +14,9 @@ from reconcile_pipeline.model import Decision, PipelineError
 from reconcile_pipeline.reconciling.cards import Wanted
 from reconcile_pipeline.reconciling.limits import confirmations_needed
 from reconcile_pipeline.reconciling.line_changes import LineChange
-from reconcile_pipeline.review.decide import preview
+from reconcile_pipeline.review.decide import preview_of
 from reconcile_pipeline.review.progress import confirmations_of
+from reconcile_pipeline.review.reading import Behind
 from reconcile_pipeline.web.desk import Call
 
 FIELDS = ("to", "note", "effective_on", "expires_on", "bound")
@@ -75,7 +76,9 @@ class Form:
     """Confirmations that the standing decision waits for."""
 
 
-def form_of(call: Call, card: dict[str, Any], story: list[Told], typed: Typed) -> Form:
+def form_of(
+    call: Call, card: dict[str, Any], behind: Behind, story: list[Told], typed: Typed
+) -> Form:
     """Tell what may be decided about a card, and what the number in the form would change."""
     here = _standing_here(card, story)
     why_not = _why_not(call, here)
@@ -83,7 +86,7 @@ def form_of(call: Call, card: dict[str, Any], story: list[Told], typed: Typed) -
     would, trouble = None, ""
     if not why_not:
         try:
-            would = _would(call, card, typed)
+            would = _would(call, card, behind, typed)
         except PipelineError as error:
             trouble = str(error)
     missing: frozenset[str] = frozenset()
@@ -124,7 +127,7 @@ def _why_not(call: Call, here: Told | None) -> str:
     return ""
 
 
-def _would(call: Call, card: dict[str, Any], typed: Typed) -> Would | None:
+def _would(call: Call, card: dict[str, Any], behind: Behind, typed: Typed) -> Would | None:
     target = _number(typed.to) if typed.to else card["qty_vendor"]
     if not typed.to and card["finding"] == "match":
         return None
@@ -138,7 +141,7 @@ def _would(call: Call, card: dict[str, Any], typed: Typed) -> Would | None:
         note=None,
         effective_on=day,
     )
-    decided, split = preview(call.books.connection(), call.door, wanted)
+    decided, split = preview_of(behind, call.door, wanted)
     limits = call.desk.site.settings.limits
     needs: set[str] = set()
     for item in split.changes:

@@ -12,6 +12,8 @@ from starlette.responses import Response
 
 from reconcile_pipeline.ledger.story import story_of
 from reconcile_pipeline.periods import previous_period
+from reconcile_pipeline.reconciling.cards import Card
+from reconcile_pipeline.review.reading import behind_of
 from reconcile_pipeline.web.desk import Call
 from reconcile_pipeline.web.pages.card_form import Typed, form_of
 from reconcile_pipeline.web.pages.sides import first_of, months_of
@@ -95,10 +97,16 @@ def card_page(
         mapping=books.ask("card_mapping", **subject),
         moves=_moves(call, card, subject),
         exclusions=books.ask("card_exclusions", customer=card["company_id"], limit=MOST_NAMED),
-        unmapped=books.ask("card_unmapped", customer=card["company_id"], q=card["company_name"]),
+        unmapped=books.ask(
+            "card_unmapped",
+            customer=card["company_id"],
+            q=card["company_name"],
+            # A product that no vendor feeds may be used at any of them.
+            vendors=card["vendors"] or None,
+        ),
         months=months_of(months, call.period),
         story=story,
-        form=form_of(call, card, story, typed or Typed()),
+        form=form_of(call, card, behind_of(Card.from_row(card), records), story, typed or Typed()),
         asset=asset_link(call, "recon/cards"),
         raw_assets={row["system"]: asset_link(call, f"raw/{row['system']}") for row in records},
     )

@@ -12,6 +12,7 @@ from reconcile_pipeline.web.access.users import Role
 from reconcile_pipeline.web.desk import Call
 from reconcile_pipeline.web.pages import (
     card,
+    card_records,
     deciding,
     health,
     help_page,
@@ -38,6 +39,7 @@ PAGES = (
     Page("/", overview.show),
     Page("/review", review.show),
     Page("/cards/{card_id}", card.show),
+    Page("/cards/{card_id}/records", card_records.show, may_see=Role.ADMIN),
     Page("/cards/{card_id}/would-change", do=card.would_change),
     Page("/cards/{card_id}/decide", do=deciding.decide),
     Page("/decisions/{decision_id}/undo", do=deciding.undo),

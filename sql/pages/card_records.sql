@@ -1,5 +1,5 @@
 -- The PSA lines and vendor counts behind a card, with the names of their agreements and accounts.
--- Inputs: recon.card_lines, core.agreements, core.accounts. Parameters: $period, $card_id.
+-- Inputs: recon.card_lines, core.pulls, core.agreements, core.accounts. Parameters: $period, $card_id.
 
 select
     card_lines.side,
@@ -21,7 +21,8 @@ select
     card_lines.effective_on,
     card_lines.commitment_ends_on,
     card_lines.is_auto_counted,
-    card_lines.pull_id
+    card_lines.pull_id,
+    pulls.landing_path
 from recon.card_lines as card_lines
 left join core.agreements as agreements
     on
@@ -31,5 +32,6 @@ left join core.accounts as accounts
     on
         card_lines.pull_id = accounts.pull_id
         and card_lines.account_id = accounts.account_id
+left join core.pulls as pulls on card_lines.pull_id = pulls.pull_id and pulls.period = $period
 where card_lines.card_id = $card_id and card_lines.period = $period
 order by card_lines.side, card_lines.system, agreements.name, accounts.name, card_lines.record_id

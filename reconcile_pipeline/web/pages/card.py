@@ -6,6 +6,7 @@ leads to the one of the same customer and service, if there is one.
 
 from starlette.responses import Response
 
+from reconcile_pipeline.ledger.trail import card_known_to
 from reconcile_pipeline.web.desk import Call
 from reconcile_pipeline.web.pages.card_form import Typed
 from reconcile_pipeline.web.pages.card_view import card_page, find_card
@@ -33,12 +34,13 @@ def _elsewhere(call: Call) -> Response:
     """Say that the card is of another month, or was made anew from other data."""
     card_id = call.values["card_id"]
     known = call.books.ask("card_elsewhere", card_id=card_id)
-    here = ""
+    subject = None
     if known:
-        found = call.books.ask(
-            "card_of_subject",
-            customer=known[0]["company_id"],
-            service=known[0]["service_group_id"],
-        )
+        subject = (known[0]["company_id"], known[0]["service_group_id"])
+    elif (decided := card_known_to(call.desk.site.ledger, card_id)) is not None:
+        subject = decided[1:]
+    here = ""
+    if subject is not None:
+        found = call.books.ask("card_of_subject", customer=subject[0], service=subject[1])
         here = found[0]["card_id"] if found else ""
     return page(call, "card_elsewhere.html", status=404, known=known, here=here)

@@ -179,6 +179,12 @@ def read_changes(
     ]
 
 
+def changes_from(connection: sa.Connection, query: sa.Select[Any]) -> list[Change]:
+    """The changes a query over the table finds, inside the caller's look; states are not read."""
+    rows = connection.execute(query).mappings()
+    return [_from_row(dict(row), ChangeState.QUEUED, is_withdrawn=False) for row in rows]
+
+
 def intents_of(connection: sa.Connection, decision_id: str) -> Sequence[Any]:
     """Whether anything of a decision was ever about to be sent."""
     query = (

@@ -101,7 +101,7 @@ def decide(
         is_all_or_nothing: one impossible decision refuses the whole batch, naming each wrong one;
             else the others are recorded and the result lists what was refused.
     """
-    board = read_board(connection, door.period)
+    board = read_board(connection, door.period, [item.card_id for item in wanted])
     batch = _batch_id(wanted, now) if len(wanted) > 1 else None
     checked: list[Decided] = []
     refused: list[tuple[str, PipelineError]] = []
@@ -155,7 +155,12 @@ def decide_by_policy(
 
 def preview(connection: Connection, door: Door, wanted: Wanted) -> tuple[Decided, Split]:
     """What a decision would record, without recording it: its line changes and what is left."""
-    behind = read_board(connection, door.period).get(wanted.card_id)
+    behind = read_board(connection, door.period, [wanted.card_id]).get(wanted.card_id)
+    return preview_of(behind, door, wanted)
+
+
+def preview_of(behind: Behind | None, door: Door, wanted: Wanted) -> tuple[Decided, Split]:
+    """The same for a card that was read already."""
     decided = _checked(wanted, behind, door, datetime(1, 1, 1, tzinfo=UTC), None)
     if behind is None or decided.qty_target is None:
         return decided, Split((), Decimal(0))

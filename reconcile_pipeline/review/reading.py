@@ -3,7 +3,7 @@
 Only questions; nothing is decided or changed here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -30,28 +30,39 @@ class Behind:
         return sum((qty for until, qty in self.commitments if until > day), Decimal(0))
 
 
-def read_board(connection: Connection, period: str) -> dict[str, Behind]:
-    """The period's cards with what stands behind them, by card id."""
-    cards = read_cards(connection, period)
-    lines: dict[str, list[Line]] = {}
-    commitments: dict[str, list[tuple[date, Decimal]]] = {}
+def read_board(
+    connection: Connection, period: str, card_ids: Sequence[str] | None = None
+) -> dict[str, Behind]:
+    """The period's cards with what stands behind them, by card id; `card_ids`: only these."""
+    only, more = _only(card_ids)
+    query = f"select * from recon.cards where period = $period{only}"  # noqa: S608 - ours, below
+    cards = {
+        str(row["card_id"]): Card.from_row(row)
+        for row in ask_rows(connection, query, period, **more)
+    }
     query = (
-        "select card_lines.*, agreements.name as agreement_name from recon.card_lines as card_lines"
+        "select card_lines.*, agreements.name as agreement_name"  # noqa: S608 - ours, below
+        " from recon.card_lines as card_lines"
         " left join core.agreements as agreements on card_lines.pull_id = agreements.pull_id"
         " and card_lines.agreement_id = agreements.agreement_id"
-        " where card_lines.period = $period order by card_lines.card_id, card_lines.record_id"
+        f" where card_lines.period = $period{only}"
+        " order by card_lines.card_id, card_lines.record_id"
     )
-    for row in ask_rows(connection, query, period):
-        card_id = str(row["card_id"])
-        if row["side"] == "psa":
-            lines.setdefault(card_id, []).append(Line.from_row(row))
-        elif row["commitment_ends_on"] is not None:
-            committed = (row["commitment_ends_on"], Decimal(row["qty_counted"]))
-            commitments.setdefault(card_id, []).append(committed)
-    return {
-        card_id: Behind(card, lines.get(card_id, ()), commitments.get(card_id, ()))
-        for card_id, card in cards.items()
-    }
+    records: dict[str, list[dict[str, Any]]] = {}
+    for row in ask_rows(connection, query, period, **more):
+        records.setdefault(str(row["card_id"]), []).append(row)
+    return {card_id: behind_of(card, records.get(card_id, ())) for card_id, card in cards.items()}
+
+
+def behind_of(card: Card, records: Sequence[Mapping[str, Any]]) -> Behind:
+    """Put a card together with its rows of `recon.card_lines`."""
+    lines = [Line.from_row(row) for row in records if row["side"] == "psa"]
+    commitments = [
+        (row["commitment_ends_on"], Decimal(row["qty_counted"]))
+        for row in records
+        if row["side"] != "psa" and row["commitment_ends_on"] is not None
+    ]
+    return Behind(card, lines, commitments)
 
 
 def read_cards(connection: Connection, period: str) -> dict[str, Card]:
@@ -73,9 +84,19 @@ def read_open_cards(connection: Connection, period: str) -> list[dict[str, Any]]
 
 
 def ask_rows(
-    connection: Connection, query: str, period: str, **parameters: object
+    connection: Connection, query: str, period: str, **more: object
 ) -> list[dict[str, Any]]:
-    """The rows of a query about a period, as dictionaries."""
-    result = connection.execute(query, {"period": period, **parameters})
+    """The rows of a query about a period, as dictionaries; `more`: its further parameters."""
+    result = connection.execute(query, {"period": period, **more})
     names = [column[0] for column in result.description or ()]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _only(card_ids: Sequence[str] | None) -> tuple[str, dict[str, object]]:
+    """Narrow a question to some cards; both tables name the column alike."""
+    if card_ids is None:
+        return "", {}
+    # One id as a plain comparison: the file's statistics then skip most of a large month.
+    if len(card_ids) == 1:
+        return " and card_id = $card_id", {"card_id": card_ids[0]}
+    return " and list_contains($card_ids, card_id)", {"card_ids": list(card_ids)}

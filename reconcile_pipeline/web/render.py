@@ -37,6 +37,7 @@ def environment() -> Environment:
         "signed_money": words.signed_money,
         "at": words.at,
         "many": words.many,
+        "code": words.code,
     }
     found.globals |= {
         "words": words,

@@ -10,7 +10,17 @@ from starlette.responses import Response
 
 from reconcile_pipeline.web.access.users import Role
 from reconcile_pipeline.web.desk import Call
-from reconcile_pipeline.web.pages import deciding, health, help_page, mapping, overview, review
+from reconcile_pipeline.web.pages import (
+    card,
+    card_records,
+    deciding,
+    health,
+    help_page,
+    history,
+    mapping,
+    overview,
+    review,
+)
 
 Answer = Callable[[Call], Response]
 
@@ -29,6 +39,9 @@ class Page:
 PAGES = (
     Page("/", overview.show),
     Page("/review", review.show),
+    Page("/cards/{card_id}", card.show),
+    Page("/cards/{card_id}/records", card_records.show, may_see=Role.ADMIN),
+    Page("/cards/{card_id}/would-change", do=card.would_change),
     Page("/cards/{card_id}/decide", do=deciding.decide),
     Page("/decisions/{decision_id}/undo", do=deciding.undo),
     Page("/decisions/{decision_id}/confirm", do=deciding.confirm),
@@ -37,6 +50,9 @@ PAGES = (
     Page("/mapping/{kind}/save", do=mapping.save),
     Page("/mapping/{kind}/history", mapping.show_history),
     Page("/mapping/{kind}/undo", do=mapping.take_back),
+    Page("/history", history.show),
+    Page("/history.csv", history.export),
+    Page("/history/verify", do=history.check, may_do=Role.VIEWER),
     Page("/help", help_page.show),
     Page("/healthz", health.show),
 )

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from reconcile_pipeline.model import Decision, Finding
+from reconcile_pipeline.model import ChangeState, Decision, Finding
 
 FINDINGS = {
     Finding.MATCH: "Match",
@@ -41,6 +41,27 @@ DECISIONS = {
     Decision.DISMISS: "Dismissed",
     Decision.EXCLUDE: "Excluded",
 }
+CHANGES = {
+    ChangeState.QUEUED: "waits for the next write-back",
+    ChangeState.INTENT: "about to be sent",
+    ChangeState.SENT: "sent, not read back yet",
+    ChangeState.NOT_APPLIED: "not applied; it may be sent again",
+    ChangeState.UNKNOWN: "no answer; it will be looked up",
+    ChangeState.VERIFIED: "read back: the line shows it",
+    ChangeState.CONFLICT: "not written: the PSA showed another quantity",
+    ChangeState.REJECTED: "refused by the PSA",
+    ChangeState.NEEDS_PERSON: "needs a person",
+    ChangeState.DONE_BY_HAND: "done by hand",
+    ChangeState.DROPPED: "given up",
+    ChangeState.PROVED: "proved by a later pull",
+    ChangeState.DISPROVED: "a later pull shows another quantity",
+}
+CONFIRMATIONS = {
+    "zero": "a line goes to 0",
+    "large": "the change is large",
+    "second_person": "a second person agrees",
+}
+LEGS = {"usage": "used", "purchased": "purchased", "invoiced": "invoiced by the vendor"}
 CATEGORIES = {
     "credentials": "The credentials are refused",
     "permission": "A permission is missing",
@@ -104,6 +125,11 @@ def ago(instant: datetime | None, now: datetime) -> str:
 def at(instant: datetime | None) -> str:
     """An instant to the minute, in UTC."""
     return "–" if instant is None else f"{_aware(instant).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def code(text: str) -> str:
+    """A reason as the tables name it, as words: excluded_by_mapping reads excluded by mapping."""
+    return text.replace("_", " ")
 
 
 def many(count: int, one: str, several: str = "") -> str:

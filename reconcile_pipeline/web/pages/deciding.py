@@ -21,6 +21,8 @@ from reconcile_pipeline.review.decide import decide as record
 from reconcile_pipeline.web import words
 from reconcile_pipeline.web.desk import ORIGIN, Call
 from reconcile_pipeline.web.filters import Filter
+from reconcile_pipeline.web.pages.card_form import Typed
+from reconcile_pipeline.web.pages.card_view import card_page, find_card
 from reconcile_pipeline.web.render import fragment, moved_on, page
 from reconcile_pipeline.writeback.undo import undo_decision
 
@@ -168,12 +170,23 @@ def _answer(call: Call, card_id: str, **ids: str) -> Response:
 def _again(call: Call, card_id: str, error: PipelineError) -> Response:
     """Say why it was not taken, beside the card as it is now and what was typed."""
     call.books.catch_up(call.door)
+    if call.query.get("from") == "card" and not call.wants_fragment:
+        return _card_again(call, card_id, error)
     row = _row(call, card_id)
     status = CONFLICT if _is_conflict(error, row, call) else UNPROCESSABLE
     values: Row = {**row, "error": str(error), "typed": call.text("note")}
     if call.wants_fragment:
         return fragment(call, "card_row.html", status=status, tell={"text": str(error)}, **values)
     return page(call, "card_again.html", status=status, back=_back(call, card_id), **values)
+
+
+def _card_again(call: Call, card_id: str, error: PipelineError) -> Response:
+    """The same on the card's own page, which holds every field of the form."""
+    card = find_card(call, card_id)
+    if card is None:
+        raise error
+    status = CONFLICT if _is_conflict(error, {"card": card}, call) else UNPROCESSABLE
+    return card_page(call, card, typed=Typed.of(call), error=str(error), status=status)
 
 
 def _is_conflict(error: PipelineError, row: Row, call: Call) -> bool:

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response, StreamingResponse
 
-from reconcile_pipeline.ledger.chain import ledger_head
 from reconcile_pipeline.ledger.trail import Asked, count_entries, every_entry, read_entries
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.review.cells import guard
@@ -43,7 +42,7 @@ def show(call: Call) -> Response:
         last_page=last,
         actions=ACTIONS,
         proof=call.desk.proof.latest,
-        newest=ledger_head(call.desk.site.ledger)[0],
+        newest=call.desk.site.ledger.head()[0],
     )
 
 

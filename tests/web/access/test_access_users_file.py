@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconcile_pipeline.model import Category, PipelineError
+from reconcile_pipeline.web.access import passwords
 from reconcile_pipeline.web.access.passwords import (
     SHORTEST,
     generated_password,
@@ -184,3 +185,11 @@ def test_a_password_is_long_enough_to_be_hard_to_guess() -> None:
     assert SHORTEST == 12
     assert len({generated_password() for _ in range(50)}) == 50
     assert len(generated_password()) >= 24
+
+
+def test_nobodys_line_fits_not_even_its_own_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What unknown names are compared with is never right, whatever the hash comes out as."""
+    monkeypatch.setattr(passwords, "_scrypt", lambda _password, kept: kept.digest)
+    assert is_password("four quiet llamas", GOOD)
+    assert not is_password("four quiet llamas", "")
+    assert not is_password("four quiet llamas", "damaged")

@@ -78,6 +78,19 @@ def test_a_file_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -> N
     assert caught.value.category is Category.SETTINGS
 
 
+def test_a_file_of_somebody_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner could write it at any time, whatever its mode says now."""
+    file = written(tmp_path, entry())
+    if os.geteuid() == 0:
+        os.chown(file.path, 4243, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: file.path.stat().st_uid + 1)
+    with pytest.raises(PipelineError, match="belongs to another user"):
+        file.accounts()
+
+
 DAMAGED: dict[str, str | bytes] = {
     "half a line": '[users."ann"]\nrole = "vie',
     "no TOML": "ann:admin:secret-hash",

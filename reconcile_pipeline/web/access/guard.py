@@ -96,20 +96,20 @@ class Guard:
             raise refusals.wrong_method()
         who = self._who(headers, _peer(scope))
         scope["state"].update(user=who.user, csrf=who.csrf, who=who)
-        is_stranger = who.user == NOBODY and not is_open(scope["path"])
+        is_shut_out = who.user.role == Role.NOBODY and not is_open(scope["path"])
         if scope["method"] != "POST":
-            if is_stranger:
-                raise refusals.stranger()
+            if is_shut_out:
+                raise refusals.shut_out(who.user)
             return receive
         self._check_sender(headers)
         try:
             body = await read_body(headers, receive, self._most(scope, who))
         except Refusal as refusal:
             # Too large for a stranger may be just right after the login.
-            raise refusals.stranger() if is_stranger else refusal from None
+            raise refusals.shut_out(who.user) if is_shut_out else refusal from None
         fields = await fields_of(scope, body)
-        if is_stranger:
-            raise refusals.stranger().keeping(fields)
+        if is_shut_out:
+            raise refusals.shut_out(who.user).keeping(fields)
         if not self._is_token_right(scope, who, headers.get(CSRF_HEADER) or _csrf(fields)):
             raise refusals.wrong_token().keeping(fields)
         return replayed(body, receive)

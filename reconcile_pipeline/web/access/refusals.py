@@ -132,6 +132,11 @@ def wrong_token() -> Refusal:
     )
 
 
+def shut_out(user: User) -> Refusal:
+    """Refuse somebody without any role: not logged in, or named by the proxy alone."""
+    return stranger() if user.how == "nobody" else too_low(user, Role.VIEWER)
+
+
 def stranger() -> Refusal:
     """Refuse somebody who is not logged in."""
     return Refusal(

@@ -230,7 +230,13 @@ def _pages(probe: Probe) -> list[Route]:
     async def breaks(_request: Any) -> Response:
         raise RuntimeError("a mistake of ours")
 
-    found = [Route("/breaks", breaks, methods=["GET"])]
+    async def forgets(request: Any) -> Response:
+        return PlainTextResponse(f"{request.state.user.name} sees what is inside")
+
+    found = [
+        Route("/breaks", breaks, methods=["GET"]),
+        Route("/forgets", forgets, methods=["GET", "POST"]),
+    ]
     for page in PAGES:
         item = replace(page, show=page.show and note, do=page.do and note)
         methods = [name for name, does in (("GET", item.show), ("POST", item.do)) if does]

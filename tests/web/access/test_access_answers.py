@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from reconcile_pipeline.web.access.users import NOBODY
+from reconcile_pipeline.web.render import environment
+
 MB = 1024 * 1024
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 MARKS = {
@@ -36,6 +39,20 @@ def test_every_answer_is_marked(probe: Any, method: str, path: str, *, is_known:
     assert policy >= POLICY
     assert "unsafe" not in answer.headers["content-security-policy"]
     assert answer.headers["server"] is None
+
+
+def test_a_stranger_reads_no_figures_on_any_page() -> None:
+    """Pages of trouble are shown to everybody: without the tenant, the month and what waits."""
+
+    class Strangers:
+        user, path, csrf = NOBODY, "/static/missing", ""
+
+        def __getattr__(self, name: str) -> Any:
+            raise AssertionError(f"a stranger's page asks for {name}")
+
+    values = {"title": "t", "message": "m", "next_step": "n", "category": ""}
+    text = environment().get_template("trouble.html").render(call=Strangers(), now=None, **values)
+    assert "Log in" in text
 
 
 def test_refusals_hold_nothing_inline(probe: Any) -> None:

@@ -254,6 +254,15 @@ def test_a_stranger_sees_nothing(probe: Any, filled: Callable[[str], str], path:
     assert answer.headers["location"] == f"/login?next={filled(path)}%3Fq%3Da%2526b"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_page_that_asks_nobody_is_closed_too(probe: Any, method: str) -> None:
+    """Whoever adds a page and forgets who may see it has shown it to no stranger."""
+    answer = probe.call(method, "/forgets", *((FORM,) if method == "POST" else ()))
+    assert answer.status == (401 if method == "POST" else 303)
+    assert "inside" not in answer.text
+    assert "viewer sees" in probe.get("/forgets", by=probe.browser("viewer")).text
+
+
 @pytest.mark.parametrize("host", FOREIGN_HOSTS)
 @pytest.mark.parametrize("path", ["/", "/login", "/static/app.css", "/healthz", "/push/x"])
 def test_only_our_names_are_answered(probe: Any, host: str, path: str) -> None:

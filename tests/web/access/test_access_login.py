@@ -183,8 +183,8 @@ def test_one_address_guesses_at_all_names_together(proxied: Any, quick: None) ->
 def test_an_own_account_is_no_way_to_guess_anothers(probe: Any, quick: None) -> None:
     """A right login in between does not make the address forget its wrong ones."""
     statuses = []
-    for _ in range(8):
-        statuses.append(probe.log_in("admin", WRONG).status)
+    for number in range(8):
+        statuses.append(probe.log_in(f"user{number}", WRONG).status)
         probe.log_in("viewer")
     assert statuses == [401] * 5 + [429] * 3
 

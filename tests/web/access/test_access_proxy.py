@@ -30,6 +30,12 @@ def test_a_user_without_a_role_is_told_so(opened: Callable[..., Any]) -> None:
     assert (answer.status, probe.done) == (403, [])
     assert "You are carl and have no role here" in answer.text
     assert "reconcile users role carl viewer" in answer.text
+    assert probe.get("/forgets", SECRET, ("X-Forwarded-User", "carl")).status == 403
+    kind = ("Content-Type", "application/x-www-form-urlencoded")
+    note = probe.call(
+        "POST", "/forgets", kind, SECRET, ("X-Forwarded-User", "carl"), body=b"a=my+note"
+    )
+    assert (note.status, "my note" in note.text) == (403, True)
 
 
 FORGED: dict[str, tuple[tuple[str, str], ...]] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconcile_pipeline.model import Category, PipelineError
+from reconcile_pipeline.web.access import passwords
 from reconcile_pipeline.web.access.passwords import (
     SHORTEST,
     generated_password,
@@ -75,6 +76,19 @@ def test_a_file_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -> N
         written(tmp_path, entry(), mode).accounts()
     assert caught.value.next_step == f"chmod 600 {tmp_path / 'users.toml'}"
     assert caught.value.category is Category.SETTINGS
+
+
+def test_a_file_of_somebody_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner could write it at any time, whatever its mode says now."""
+    file = written(tmp_path, entry())
+    if os.geteuid() == 0:
+        os.chown(file.path, 4243, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: file.path.stat().st_uid + 1)
+    with pytest.raises(PipelineError, match="belongs to another user"):
+        file.accounts()
 
 
 DAMAGED: dict[str, str | bytes] = {
@@ -184,3 +198,11 @@ def test_a_password_is_long_enough_to_be_hard_to_guess() -> None:
     assert SHORTEST == 12
     assert len({generated_password() for _ in range(50)}) == 50
     assert len(generated_password()) >= 24
+
+
+def test_nobodys_line_fits_not_even_its_own_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What unknown names are compared with is never right, whatever the hash comes out as."""
+    monkeypatch.setattr(passwords, "_scrypt", lambda _password, kept: kept.digest)
+    assert is_password("four quiet llamas", GOOD)
+    assert not is_password("four quiet llamas", "")
+    assert not is_password("four quiet llamas", "damaged")

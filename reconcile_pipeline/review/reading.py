@@ -3,7 +3,7 @@
 Only questions; nothing is decided or changed here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -14,6 +14,7 @@ import duckdb
 from reconcile_pipeline.reconciling.cards import Card, Line
 
 Connection = duckdb.DuckDBPyConnection
+_AMONG = " and card_id in (select unnest($card_ids))"
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,22 @@ class Behind:
         return sum((qty for until, qty in self.commitments if until > day), Decimal(0))
 
 
-def read_board(connection: Connection, period: str) -> dict[str, Behind]:
-    """The period's cards with what stands behind them, by card id."""
-    cards = read_cards(connection, period)
+def read_board(
+    connection: Connection, period: str, card_ids: Collection[str] | None = None
+) -> dict[str, Behind]:
+    """The period's cards with what stands behind them, by card id; all, or those of `card_ids`."""
+    cards = read_cards(connection, period, card_ids)
     lines: dict[str, list[Line]] = {}
     commitments: dict[str, list[tuple[date, Decimal]]] = {}
+    among = _among(card_ids)
     query = (
         "select card_lines.*, agreements.name as agreement_name from recon.card_lines as card_lines"
         " left join core.agreements as agreements on card_lines.pull_id = agreements.pull_id"
         " and card_lines.agreement_id = agreements.agreement_id"
-        " where card_lines.period = $period order by card_lines.card_id, card_lines.record_id"
+        " where card_lines.period = $period"
     )
-    for row in ask_rows(connection, query, period):
+    query += (_AMONG if among else "") + " order by card_lines.card_id, card_lines.record_id"
+    for row in ask_rows(connection, query, period, **among):
         card_id = str(row["card_id"])
         if row["side"] == "psa":
             lines.setdefault(card_id, []).append(Line.from_row(row))
@@ -54,9 +59,14 @@ def read_board(connection: Connection, period: str) -> dict[str, Behind]:
     }
 
 
-def read_cards(connection: Connection, period: str) -> dict[str, Card]:
-    """The period's cards by id."""
-    rows = ask_rows(connection, "select * from recon.cards where period = $period", period)
+def read_cards(
+    connection: Connection, period: str, card_ids: Collection[str] | None = None
+) -> dict[str, Card]:
+    """The period's cards by id; all, or those of `card_ids`."""
+    among = _among(card_ids)
+    query = "select * from recon.cards where period = $period"
+    query += _AMONG if among else ""
+    rows = ask_rows(connection, query, period, **among)
     return {str(row["card_id"]): Card.from_row(row) for row in rows}
 
 
@@ -72,8 +82,14 @@ def read_open_cards(connection: Connection, period: str) -> list[dict[str, Any]]
     return ask_rows(connection, query, period)
 
 
-def ask_rows(connection: Connection, query: str, period: str) -> list[dict[str, Any]]:
+def ask_rows(
+    connection: Connection, query: str, period: str, **more: object
+) -> list[dict[str, Any]]:
     """The rows of a query about a period, as dictionaries."""
-    result = connection.execute(query, {"period": period})
+    result = connection.execute(query, {"period": period, **more})
     names = [column[0] for column in result.description or ()]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _among(card_ids: Collection[str] | None) -> dict[str, object]:
+    return {} if card_ids is None else {"card_ids": list(card_ids)}

@@ -5,8 +5,9 @@ The columns, text that must not run as a formula, numbers exactly. No files, no 
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["id", "text", "quantity", "money", "decision", "target", "note"]
 
@@ -34,6 +35,15 @@ TO_FILL = ("decision", "qty_target", "note")
 _FORMULA_LEADS = ("=", "+", "-", "@", "'")
 _NUMBER_LIKE = re.compile(r"[0-9][0-9.,]*(?:[eE][0-9]+)?")
 _NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
+
+
+def value_of(name: str, row: Mapping[str, Any]) -> Decimal | str | None:
+    """What a row says in a column; None for nothing, and for the columns a person fills in."""
+    if name in TO_FILL or row[name] is None:
+        return None
+    if COLUMNS[name] in ("quantity", "money"):
+        return Decimal(row[name])
+    return str(row[name]).replace("\0", "")
 
 
 def guard(text: str) -> str:

@@ -16,6 +16,7 @@ from reconcile_pipeline.periods import open_period
 from reconcile_pipeline.review.decide import Door
 from reconcile_pipeline.web.access.users import Role, User
 from reconcile_pipeline.web.books import Books, Snapshot
+from reconcile_pipeline.web.previews import Previews
 from reconcile_pipeline.web.tasks import Tasks
 
 ORIGIN = "review app"
@@ -34,6 +35,7 @@ class Desk:
     """Where the Dagster UI of this installation is served; "" when nobody said."""
     follow: Callable[[], None] = lambda: None
     """Told after every decision and mapping: the published tables shall follow soon."""
+    previews: Previews = field(default_factory=Previews)
 
 
 @dataclass(frozen=True)

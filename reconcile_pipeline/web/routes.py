@@ -10,7 +10,16 @@ from starlette.responses import Response
 
 from reconcile_pipeline.web.access.users import Role
 from reconcile_pipeline.web.desk import Call
-from reconcile_pipeline.web.pages import deciding, health, help_page, overview, review
+from reconcile_pipeline.web.pages import (
+    bulk,
+    deciding,
+    exporting,
+    health,
+    help_page,
+    importing,
+    overview,
+    review,
+)
 
 Answer = Callable[[Call], Response]
 
@@ -29,6 +38,15 @@ class Page:
 PAGES = (
     Page("/", overview.show),
     Page("/review", review.show),
+    Page("/review/bulk/preview", do=bulk.prepare),
+    Page("/review/bulk/confirm", do=bulk.confirm),
+    Page("/review/bulk/{preview_id}/list.csv", bulk.download, may_see=Role.REVIEWER),
+    Page("/review/bulk/{preview_id}", bulk.show, may_see=Role.REVIEWER),
+    Page("/export.xlsx", exporting.workbook),
+    Page("/export.csv", exporting.text),
+    Page("/import", importing.show, importing.prepare, may_see=Role.REVIEWER),
+    Page("/import/confirm", do=importing.confirm),
+    Page("/import/{preview_id}", importing.look, may_see=Role.REVIEWER),
     Page("/cards/{card_id}/decide", do=deciding.decide),
     Page("/decisions/{decision_id}/undo", do=deciding.undo),
     Page("/decisions/{decision_id}/confirm", do=deciding.confirm),

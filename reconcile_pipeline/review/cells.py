@@ -71,6 +71,8 @@ def plain_number(value: Decimal) -> str:
 
 
 def _needs_guard(text: str) -> bool:
+    if text[:1].isascii() and text[:1].isalpha():
+        return False  # nearly every text, at a fraction of the work
     bare = text.lstrip()
     if set(text[: len(text) - len(bare)]) & set("\t\r\n"):
         return True

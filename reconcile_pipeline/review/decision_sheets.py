@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from reconcile_pipeline.model import Decision, Finding
 from reconcile_pipeline.reconciling.decide import MOST_UNITS
-from reconcile_pipeline.review.cells import COLUMNS, plain_number, value_of
+from reconcile_pipeline.review.cells import COLUMNS, TO_FILL, plain_number, value_of
 
 SHEET = "Cards"
 Row = Mapping[str, Any]
@@ -68,7 +68,10 @@ def write_xlsx(rows: Iterable[Row], file: BinaryIO, *, has_totals: bool = False)
         for number, row in enumerate(rows, start=1):
             totals.add(row)
             for column, name in enumerate(COLUMNS):
-                _write(sheet, number, column, value_of(name, row), styles.of(name, row))
+                value = value_of(name, row)
+                # Only what is to be filled in shows its colour while it is empty.
+                if value is not None or name in TO_FILL:
+                    _write(sheet, number, column, value, styles.of(name, row))
         if has_totals:
             _write_totals(sheet, number + 2, totals, styles)
         _furnish(sheet, last_row=max(number, 1))

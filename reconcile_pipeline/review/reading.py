@@ -44,6 +44,7 @@ def read_board(
         " left join core.agreements as agreements on card_lines.pull_id = agreements.pull_id"
         " and card_lines.agreement_id = agreements.agreement_id"
         " where card_lines.period = $period"
+        " and (card_lines.side = 'psa' or card_lines.commitment_ends_on is not null)"
     )
     query += (_AMONG if among else "") + " order by card_lines.card_id, card_lines.record_id"
     for row in ask_rows(connection, query, period, **among):

@@ -57,6 +57,6 @@ def foretell(ledger: Ledger, decided: Sequence[Decided]) -> list[Foretold]:
         turn = turn_after(
             last, item, is_withdrawn=withdrawn.__contains__, was_sent=sent.__contains__
         )
-        error = conflict_with(last) if last is not None and turn is Turn.CONFLICT else None
-        found.append((turn, error))
+        why = conflict_with(last) if last is not None and turn is Turn.CONFLICT else None
+        found.append((turn, why))
     return found

@@ -123,9 +123,9 @@ def foresee(
         if item.card_id in refused or behind is None:
             found.append(_refused(item, behind, refused[item.card_id]))
         else:
-            turn, error = told[item.card_id]
-            if error is not None:
-                found.append(_seen(item, behind, Outcome.DECIDED, error=error))
+            turn, why = told[item.card_id]
+            if why is not None:
+                found.append(_seen(item, behind, Outcome.DECIDED, error=why))
             elif turn is Turn.SAME:
                 found.append(_seen(item, behind, Outcome.AGAIN))
             else:

@@ -41,9 +41,9 @@ def shown(preview: Preview) -> list[Row]:
 
 def _rows(preview: Preview) -> Iterator[Row]:
     """Each card, and each row that was not understood, in words and plain numbers."""
-    for item in preview.unread:
+    for unread in preview.unread:
         empty = dict.fromkeys(COLUMNS, "")
-        yield empty | {"place": item.place, "result": "Not understood", "reason": item.why}
+        yield empty | {"place": unread.place, "result": "Not understood", "reason": unread.why}
     for item in preview.rows:
         result, error = _became(preview, item)
         yield {

@@ -4,6 +4,9 @@ import csv
 import io
 import runpy
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from reconcile_pipeline.ledger.closings import close_period
 from reconcile_pipeline.model import PipelineError
 from reconcile_pipeline.review.foresight import Outcome
+from reconcile_pipeline.systems.registry import SYSTEMS
 from reconcile_pipeline.web.pages import bulk
 from reconcile_pipeline.web.previews import OLDEST, Preview, Previews
 
@@ -23,7 +27,7 @@ template, office = BENCH["template"], BENCH["office"]
 SOME = st.sets(st.integers(0, len(COUNTS)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     said=st.tuples(
         st.sampled_from(["reconcile", "approve", "no_change"]), st.sampled_from(["", "Agreed."])
@@ -66,6 +70,39 @@ def test_a_second_click_changes_nothing(office: Any) -> None:
     assert office.recorded() == said
     assert office.kept(preview_id).result is result
     assert office.followed == [True]
+
+
+def test_clicks_at_once_record_once(office: Any) -> None:
+    """Eight confirmations at the same moment make one set of entries and one result."""
+    preview_id = office.preview("reconcile", office.cards())
+    office.shown(preview_id)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _click: office.confirm(preview_id), range(8)))
+    assert {answer.status_code for answer in answers} == {303}
+    promised = {row.wanted.card_id for row in office.kept(preview_id).promised}
+    assert set(office.recorded()) == promised
+    assert office.kept(preview_id).result.recorded == len(promised)
+
+
+@pytest.mark.parametrize(
+    ("psa", "decision", "day", "recorded"),
+    [
+        ("autotask", "reconcile", "2027-01-01", date(2027, 1, 1)),
+        ("autotask", "reconcile", "2026-12-01", None),
+        ("autotask", "approve", "2027-01-01", None),
+        ("connectwise", "reconcile", "2027-01-01", None),
+    ],
+)
+def test_a_day_counts_where_the_psa_knows_one(
+    office: Any, psa: str, decision: str, day: str, recorded: date | None
+) -> None:
+    """The effective date goes with reconcile before a PSA that takes one, and nowhere else."""
+    cards = [("card", f"{card['card_id']}:{card['card_version']}") for card in office.cards()[:3]]
+    call = office.call(form=[("decision", decision), ("effective_on", day), *cards])
+    call.__dict__["door"] = replace(call.door, write_back=SYSTEMS[psa].write_back)
+    answer = bulk.prepare(call)
+    preview = office.kept(answer.headers["location"].partition("?")[0].rpartition("/")[2])
+    assert {row.wanted.effective_on for row in preview.rows} == {recorded}
 
 
 def test_a_lost_answer_is_found_again(office: Any) -> None:

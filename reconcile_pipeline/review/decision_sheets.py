@@ -41,18 +41,23 @@ _TO_FILL_FILL = "#FFF9DB"
 _HEADER_FILL = "#24435C"
 
 
-def write_xlsx(rows: Iterable[Row], file: BinaryIO, *, has_totals: bool = False) -> None:
-    """Write cards as a workbook, row by row: memory does not grow with their number.
+def write_xlsx(
+    rows: Iterable[Row], file: BinaryIO, *, has_totals: bool = False, is_long: bool = False
+) -> None:
+    """Write cards as a workbook.
 
     Args:
         rows: as `export_cards` takes them.
         file: where it goes.
         has_totals: sums per currency below the table.
+        is_long: write row by row, so that memory does not grow with their number. Texts then
+            stand in the cells themselves, where openpyxl leaves escapes such as _x0041_ alone.
     """
     import xlsxwriter  # noqa: PLC0415 - Dagster imports this module at every start
 
     options = {
-        "constant_memory": True,
+        "constant_memory": is_long,
+        "in_memory": not is_long,
         "strings_to_formulas": False,
         "strings_to_numbers": False,
         "strings_to_urls": False,

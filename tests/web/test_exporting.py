@@ -80,6 +80,13 @@ def test_ids_refuse_to_be_typed_over(office: Any) -> None:
     assert rules[f"A2:B{len(office.cards()) + 1}"].formula1 == "FALSE()"
 
 
+def test_a_long_workbook_says_the_same(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written row by row, every cell and the totals are those of a short one."""
+    short = sheet_of(content_of(exporting.workbook(office.call("status=all"))))
+    monkeypatch.setattr(exporting, "LONG", 1)
+    assert sheet_of(content_of(exporting.workbook(office.call("status=all")))) == short
+
+
 @pytest.mark.parametrize("suffix", ["xlsx", "csv"])
 def test_an_untouched_export_decides_nothing(office: Any, suffix: str, tmp_path: Path) -> None:
     """What was exported and not filled in comes back as no decision, totals and all."""

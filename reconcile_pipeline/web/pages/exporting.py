@@ -17,6 +17,8 @@ from reconcile_pipeline.web.desk import Call
 from reconcile_pipeline.web.filters import Filter
 
 PIECE = 256 * 1024
+LONG = 5_000
+"""Cards from which a workbook is written row by row; below, it fits in a few megabytes."""
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv; charset=utf-8"
 Write = Callable[[Iterable[Mapping[str, Any]], BinaryIO], None]
@@ -24,7 +26,9 @@ Write = Callable[[Iterable[Mapping[str, Any]], BinaryIO], None]
 
 def workbook(call: Call) -> Response:
     """Send the cards as a workbook, with totals per currency."""
-    return _send(call, partial(write_xlsx, has_totals=True), "xlsx", XLSX)
+    totals = call.books.ask("review_totals", **Filter.of(call.query).parameters)
+    is_long = sum(row["cards"] for row in totals) > LONG
+    return _send(call, partial(write_xlsx, has_totals=True, is_long=is_long), "xlsx", XLSX)
 
 
 def text(call: Call) -> Response:

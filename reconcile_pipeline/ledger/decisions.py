@@ -21,6 +21,7 @@ from reconcile_pipeline.ledger.closings import refuse_if_closed
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import confirmations, withdrawals
 from reconcile_pipeline.ledger.tables import decisions as table
+from reconcile_pipeline.ledger.turns import Turn, turn_after
 from reconcile_pipeline.model import Category, Decision, PipelineError
 
 _STANDING = sa.table("standing_decisions", *(sa.column(column.name) for column in table.columns))
@@ -190,7 +191,7 @@ def read_decisions(ledger: Ledger, period: str | None = None) -> list[Decided]:
     query = sa.select(table).order_by(table.c.seq)
     if period is not None:
         query = query.where(table.c.period == period)
-    return [_from_row(row) for row in ledger.rows(query)]
+    return [from_row(row) for row in ledger.rows(query)]
 
 
 def decisions_of(ledger: Ledger, ids: Iterable[str]) -> list[Decided]:
@@ -199,7 +200,7 @@ def decisions_of(ledger: Ledger, ids: Iterable[str]) -> list[Decided]:
     if not wanted:
         return []
     query = sa.select(table).where(table.c.decision_id.in_(wanted)).order_by(table.c.seq)
-    return [_from_row(row) for row in ledger.rows(query)]
+    return [from_row(row) for row in ledger.rows(query)]
 
 
 def withdrawn_ids(ledger: Ledger) -> frozenset[str]:
@@ -221,7 +222,7 @@ def standing_decisions(
         query = query.where(_STANDING.c.period == period)
     if companies is not None:
         query = query.where(_STANDING.c.company_id.in_(list(companies)))
-    return [_from_row(row) for row in ledger.rows(query)]
+    return [from_row(row) for row in ledger.rows(query)]
 
 
 def confirmed_kinds(ledger: Ledger) -> dict[str, frozenset[str]]:
@@ -238,28 +239,30 @@ def _record(connection: sa.Connection, decided: Decided, origin: str) -> tuple[s
         known = _one(connection, table.c.client_key == decided.client_key)
         if known is not None:
             if known.content != decided.content:
-                raise _conflict(known, "the same key was used for another decision")
+                raise conflict_with(known, "the same key was used for another decision")
             return known.decision_id, False
     same_card = table.c.card_id == decided.card_id
     same_numbers = table.c.card_version == decided.card_version
     earlier = [
-        _from_row(row)
+        from_row(row)
         for row in connection.execute(
             sa.select(table).where(same_card, same_numbers).order_by(table.c.turn)
         ).mappings()
     ]
     last = earlier[-1] if earlier else None
-    if last is None or _is_withdrawn(connection, last.decision_id):
+    turn = turn_after(
+        last,
+        decided,
+        is_withdrawn=lambda decision_id: _is_withdrawn(connection, decision_id),
+        was_sent=lambda decision_id: bool(intents_of(connection, decision_id)),
+    )
+    if last is None or turn is Turn.NEW:
         return _append(connection, decided, len(earlier) + 1, None, origin), True
-    if last.content == decided.content:
+    if turn is Turn.CONFLICT:
+        raise conflict_with(last)
+    if turn is Turn.SAME:
         return last.decision_id, False
-    if (
-        last.is_by_policy
-        and not decided.is_by_policy
-        and not intents_of(connection, last.decision_id)
-    ):
-        return _append(connection, decided, len(earlier) + 1, last.decision_id, origin), True
-    raise _conflict(last, "")
+    return _append(connection, decided, len(earlier) + 1, last.decision_id, origin), True
 
 
 def _append(
@@ -307,7 +310,8 @@ def _confirm(connection: sa.Connection, decision_id: str, kind: str, stamp: Stam
         append(connection, confirmations, {"decision_id": decision_id, "kind": kind}, stamp)
 
 
-def _conflict(first: Decided, why: str) -> PipelineError:
+def conflict_with(first: Decided, why: str = "") -> PipelineError:
+    """Name the decision that was first."""
     return PipelineError(
         f"Card {first.card_id} was decided already: {first.decision}"
         f"{'' if first.qty_target is None else f' to {first.qty_target.normalize():f}'}"
@@ -334,7 +338,7 @@ def _name_key(name: str) -> str:
 
 def _one(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Decided | None:
     row = connection.execute(sa.select(table).where(condition)).mappings().first()
-    return None if row is None else _from_row(dict(row))
+    return None if row is None else from_row(dict(row))
 
 
 def _basis_row(basis: Basis) -> dict[str, str | None]:
@@ -354,7 +358,8 @@ def _basis_row(basis: Basis) -> dict[str, str | None]:
     }
 
 
-def _from_row(row: Any) -> Decided:  # noqa: ANN401 - a row of the table, by column name
+def from_row(row: Any) -> Decided:  # noqa: ANN401 - a row of the table, by column name
+    """A decision as it is stored."""
     at = row["evidence_as_of"]
     return Decided(
         period=row["period"],

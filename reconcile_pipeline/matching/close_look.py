@@ -36,7 +36,7 @@ NOTHING = Judged(
 
 
 def judge(own: Sequence[Reading], theirs: Sequence[Reading]) -> Judged:
-    """Judge the best pair of readings; of equal ones the pair of main readings, which come first."""
+    """Judge the best pair of readings; of equal ones the pair of main readings, the first."""
     if len(own) == len(theirs) == 1:
         return _pair(own[0], theirs[0])
     pairs = [_pair(one, other) for one in own for other in theirs]
@@ -63,8 +63,20 @@ def _pair(one: Reading, other: Reading) -> Judged:
 
 
 def _likeness(one: Reading, other: Reading) -> tuple[float, tuple[str, ...]]:
+    told = _told_at_once(one, other)
+    if told is not None:
+        return told
     from rapidfuzz.fuzz import ratio  # noqa: PLC0415 - loaded where names are compared only
 
+    shorter, longer = sorted((one.core, other.core), key=len)
+    if len(shorter) >= SHORTEST_PREFIX and longer.startswith(shorter):
+        return 0.9, ("One name begins with the other",)
+    score = max(ratio(one.core, other.core), ratio(one.sorted_core, other.sorted_core)) / 100
+    return score * 0.97, (_difference(one, other),)
+
+
+def _told_at_once(one: Reading, other: Reading) -> tuple[float, tuple[str, ...]] | None:
+    """What needs no comparing letter by letter; None for anything else."""
     if one == other:
         return 1.0, ("Same name",)
     left_out = _left_out(one, other)
@@ -76,11 +88,7 @@ def _likeness(one: Reading, other: Reading) -> tuple[float, tuple[str, ...]]:
         return 0.96, ("Same name but for spaces",)
     if _is_acronym(one, other):
         return 0.8, ("First letters of the other name",)
-    shorter, longer = sorted((one.core, other.core), key=len)
-    if len(shorter) >= SHORTEST_PREFIX and longer.startswith(shorter):
-        return 0.9, ("One name begins with the other",)
-    score = max(ratio(one.core, other.core), ratio(one.sorted_core, other.sorted_core)) / 100
-    return score * 0.97, (_difference(one, other),)
+    return None
 
 
 def _is_acronym(one: Reading, other: Reading) -> bool:

@@ -4,6 +4,7 @@ A month that either side does not know is skipped; it is not zero.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 FEWEST = 3
 """Changes that have to coincide before anything is said."""
@@ -16,7 +17,7 @@ def moved_together(one: Mapping[str, float], other: Mapping[str, float]) -> str:
     Counts that never moved say nothing: half of all customers stay as they are.
     """
     months = sorted(one.keys() & other.keys())
-    pairs = list(zip(months, months[1:], strict=False))
+    pairs = list(pairwise(months))
     steps = [(one[after] - one[before], other[after] - other[before]) for before, after in pairs]
     moved = [(mine, yours) for mine, yours in steps if mine or yours]
     together = sum(mine == yours for mine, yours in moved)

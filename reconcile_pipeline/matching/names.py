@@ -1,4 +1,4 @@
-"""What a company's name tells: its core without legal form, site and small words, and how it got so.
+"""What a company's name tells: its core without legal form, site and small words.
 
 A name has several readings: the whole, the part before "dba", the part in brackets. None is thrown
 away, and each remembers what was left out: that is what people are told as the reason.
@@ -13,13 +13,13 @@ from reconcile_pipeline.matching.name_words import DIRECTIONS, LEGAL, SHORT, SIT
 
 FEWEST_WORDS = 3
 """Names of fewer words are not called by their first letters."""
-_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"})
+_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th"})
 _ALIAS = re.compile(
     r"\b(?:d\s*/?\s*b\s*/?\s*a|t\s*/\s*a|a\s*/?\s*k\s*/?\s*a|f\s*/?\s*k\s*/?\s*a|doing business as"
     r"|trading as|formerly(?: known as)?|also known as)\b\.?"
 )
 _BRACKETS = re.compile(r"[(\[{]([^)\]}]*)[)\]}]")
-_PARTS = re.compile(r"\s+[-–—|/:>]+\s+|\s*[|>:]+\s*")  # noqa: RUF001 - the dashes people type
+_PARTS = re.compile(r"\s+[-–—|/:>]+\s+|\s*[|>:]+\s*")
 _APOSTROPHES = re.compile(r"['’`´]")  # noqa: RUF001 - the marks people type
 _DOTTED = re.compile(r"\b(?:[a-z]\.){2,}[a-z]?\b")
 _WORDS = re.compile(r"[^\W_]+")

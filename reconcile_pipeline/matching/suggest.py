@@ -1,8 +1,8 @@
-"""Suggestions: which company could this account be, which product this service; never a silent guess.
+"""Suggestions: which company could this account be, which product this service; never a guess.
 
-Names are read as `names` and `products` read them, compared all with all by a fast library, and the
-few best looked at closely: what speaks for each, what forbids to call it certain. Certain only means
-that a person may accept it together with others.
+Names are read as `names` and `products` read them, compared all with all by a fast library, and
+the few best looked at closely: what speaks for each, what forbids to call it certain. Certain only
+means that a person may accept it together with others.
 """
 
 from collections.abc import Callable, Mapping, Sequence

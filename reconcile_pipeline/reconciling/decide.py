@@ -10,12 +10,12 @@ from reconcile_pipeline.model import Category, Decision, Finding, PipelineError
 from reconcile_pipeline.reconciling.cards import Card, Line, Seen, Wanted, counts, number
 from reconcile_pipeline.reconciling.limits import MOST_UNITS
 
-__all__ = ["MOST_UNITS", "Card", "Line", "Seen", "Wanted", "check"]
+__all__ = ["MOST_UNITS", "UNPROVEN", "Card", "Line", "Seen", "Wanted", "check"]
 
 _DECIMALS = Decimal("0.0001")
 
 # These findings never carry a number that may be written: what is known is no proof.
-_UNPROVEN = {
+UNPROVEN = {
     Finding.NO_VENDOR_FIGURE: (
         "no vendor count is known for it",
         "Map the company's account at the vendor and pull again",
@@ -102,8 +102,8 @@ def _check_extras(wanted: Wanted, card: Card) -> None:
 
 
 def _target(wanted: Wanted, card: Card) -> Decimal:
-    if card.finding in _UNPROVEN:
-        what, mend = _UNPROVEN[card.finding]
+    if card.finding in UNPROVEN:
+        what, mend = UNPROVEN[card.finding]
         raise _refused(
             wanted, f"{card.title} can't be reconciled: {what}", f"{mend}. {_WITHOUT_PROOF}"
         )
@@ -136,8 +136,8 @@ def _target(wanted: Wanted, card: Card) -> Decimal:
 
 
 def _check_equal(wanted: Wanted, card: Card) -> None:
-    if card.finding in _UNPROVEN:
-        what, mend = _UNPROVEN[card.finding]
+    if card.finding in UNPROVEN:
+        what, mend = UNPROVEN[card.finding]
         raise _refused(
             wanted,
             f"{card.title} can't be approved: {what}",

@@ -5,8 +5,9 @@ The columns, text that must not run as a formula, numbers exactly. No files, no 
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["id", "text", "quantity", "money", "decision", "target", "note"]
 
@@ -36,6 +37,15 @@ _NUMBER_LIKE = re.compile(r"[0-9][0-9.,]*(?:[eE][0-9]+)?")
 _NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 
 
+def value_of(name: str, row: Mapping[str, Any]) -> Decimal | str | None:
+    """What a row says in a column; None for nothing, and for the columns a person fills in."""
+    if name in TO_FILL or row[name] is None:
+        return None
+    if COLUMNS[name] in ("quantity", "money"):
+        return Decimal(row[name])
+    return str(row[name]).replace("\0", "")
+
+
 def guard(text: str) -> str:
     """Return text that a spreadsheet opening a CSV file leaves alone.
 
@@ -61,6 +71,8 @@ def plain_number(value: Decimal) -> str:
 
 
 def _needs_guard(text: str) -> bool:
+    if text[:1].isascii() and text[:1].isalpha():
+        return False  # nearly every text, at a fraction of the work
     bare = text.lstrip()
     if set(text[: len(text) - len(bare)]) & set("\t\r\n"):
         return True

@@ -103,18 +103,18 @@ def decide(
     """
     board = read_board(connection, door.period, [item.card_id for item in wanted])
     batch = _batch_id(wanted, now) if len(wanted) > 1 else None
-    checked: list[Decided] = []
+    good: list[Decided] = []
     refused: list[tuple[str, PipelineError]] = []
     for item in wanted:
         behind = board.get(item.card_id)
         try:
-            checked.append(_checked(item, behind, door, now, batch))
+            good.append(checked(item, behind, door, now, batch))
         except PipelineError as error:
             refused.append((item.card_id, error))
     if refused and is_all_or_nothing:
         raise _all_of([error for _card, error in refused], len(wanted))
     recorded = record_decisions(
-        door.ledger, checked, origin=origin, is_all_or_nothing=is_all_or_nothing
+        door.ledger, good, origin=origin, is_all_or_nothing=is_all_or_nothing
     )
     late = [(item.card_id, error) for item, error in recorded.refused]
     return Taken(recorded.new, recorded.repeated, (*refused, *late))
@@ -149,7 +149,7 @@ def decide_by_policy(
             reviewer=judgement.reviewer,
             note=judgement.note,
         )
-        decided.append(_checked(wanted, behind, door, now, None))
+        decided.append(checked(wanted, behind, door, now, None))
     return record_decisions(door.ledger, decided, origin="policy", is_all_or_nothing=False)
 
 
@@ -161,7 +161,7 @@ def preview(connection: Connection, door: Door, wanted: Wanted) -> tuple[Decided
 
 def preview_of(behind: Behind | None, door: Door, wanted: Wanted) -> tuple[Decided, Split]:
     """The same for a card that was read already."""
-    decided = _checked(wanted, behind, door, datetime(1, 1, 1, tzinfo=UTC), None)
+    decided = checked(wanted, behind, door, datetime(1, 1, 1, tzinfo=UTC), None)
     if behind is None or decided.qty_target is None:
         return decided, Split((), Decimal(0))
     return decided, split_of(behind, decided.qty_target, decided.effective_on or door.usual_day)
@@ -186,9 +186,14 @@ def split_of(behind: Behind, target: Decimal, effective_on: date) -> Split:
     return line_changes(behind.lines, target, qty_committed=behind.committed_after(effective_on))
 
 
-def _checked(
+def checked(
     wanted: Wanted, behind: Behind | None, door: Door, now: datetime, batch: str | None
 ) -> Decided:
+    """The decision as it would be recorded on a card, with the line changes that follow.
+
+    Raises:
+        PipelineError: `input`, if it can't be decided so.
+    """
     target = check(wanted, behind.card if behind else None)
     if behind is None:
         raise RuntimeError("a checked decision has a card")

@@ -37,14 +37,18 @@ class _RowError(Exception):
 
 
 @dataclass
-class _Reading:
-    """The decisions of a file so far, and what was wrong."""
+class Filled:
+    """The decisions of a file, and what was wrong with its rows."""
 
     file: str
     reviewer: str
     wanted: dict[str, Wanted] = field(default_factory=dict)
+    """By card."""
     places: dict[str, str] = field(default_factory=dict)
-    errors: list[str] = field(default_factory=list)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+    """(place of the row, what is wrong with it)"""
+    periods: set[str] = field(default_factory=set)
+    """The months that rows with a decision name, as far as a spreadsheet left them readable."""
 
 
 def read_decisions(path: Path, reviewer: str) -> list[Wanted]:
@@ -59,22 +63,36 @@ def read_decisions(path: Path, reviewer: str) -> list[Wanted]:
     """
     if not reviewer.strip():
         raise refused(f"Nobody is named as the reviewer of {path.name}", "Say who decided.")
-    content = read_bytes(path)
+    filled = read_rows(path, read_bytes(path), reviewer.strip())
+    if filled.errors:
+        raise _all_of(path.name, [f"{place} {what}" for place, what in filled.errors])
+    return list(filled.wanted.values())
+
+
+def read_rows(path: Path, content: bytes, reviewer: str) -> Filled:
+    """Read a filled-in export row by row; wrong rows are named beside the good ones.
+
+    Args:
+        path: what the file is called; nothing is opened.
+        content: the .csv or .xlsx file.
+        reviewer: who decided.
+
+    Raises:
+        PipelineError: `input`, when the file as a whole can't be used.
+    """
     check_kind(path, content)
     is_csv = path.suffix.lower() == ".csv"
     records = read_csv(content, path.name) if is_csv else read_xlsx(content, path.name)
-    reading = _Reading(path.name, reviewer.strip())
+    filled = Filled(path.name, reviewer)
     for record in records:
         try:
-            _take(reading, record)
+            _take(filled, record)
         except _RowError as error:
-            reading.errors.append(f"{record.place} {error}")
-    if reading.errors:
-        raise _all_of(path.name, reading.errors)
-    return list(reading.wanted.values())
+            filled.errors.append((record.place, str(error)))
+    return filled
 
 
-def _take(reading: _Reading, record: Record) -> None:
+def _take(reading: Filled, record: Record) -> None:
     if record.trouble:
         raise _RowError(f"{record.trouble}.")
     cells = record.cells
@@ -94,6 +112,9 @@ def _take(reading: _Reading, record: Record) -> None:
         row=f"{reading.file}, {record.place}",
         seen=_seen(cells),
     )
+    period = _text(cells, "period")
+    if re.fullmatch("[0-9]{4}-[0-9]{2}", period):
+        reading.periods.add(period)
     first = reading.wanted.setdefault(wanted.card_id, wanted)
     place = reading.places.setdefault(wanted.card_id, record.place)
     if _content(first) != _content(wanted):

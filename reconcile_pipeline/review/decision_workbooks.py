@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from reconcile_pipeline import workbooks
-from reconcile_pipeline.review.decision_export import SHEET
+from reconcile_pipeline.review.decision_sheets import SHEET
 from reconcile_pipeline.review.decision_tables import (
     MOST_ROWS,
     NEEDED,

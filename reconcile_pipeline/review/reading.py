@@ -3,7 +3,7 @@
 Only questions; nothing is decided or changed here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -31,22 +31,19 @@ class Behind:
 
 
 def read_board(
-    connection: Connection, period: str, card_ids: Sequence[str] | None = None
+    connection: Connection, period: str, card_ids: Collection[str] | None = None
 ) -> dict[str, Behind]:
-    """The period's cards with what stands behind them, by card id; `card_ids`: only these."""
+    """The period's cards with what stands behind them, by card id; all, or those of `card_ids`."""
+    cards = read_cards(connection, period, card_ids)
     only, more = _only(card_ids)
-    query = f"select * from recon.cards where period = $period{only}"  # noqa: S608 - ours, below
-    cards = {
-        str(row["card_id"]): Card.from_row(row)
-        for row in ask_rows(connection, query, period, **more)
-    }
     query = (
         "select card_lines.*, agreements.name as agreement_name"  # noqa: S608 - ours, below
         " from recon.card_lines as card_lines"
         " left join core.agreements as agreements on card_lines.pull_id = agreements.pull_id"
         " and card_lines.agreement_id = agreements.agreement_id"
-        f" where card_lines.period = $period{only}"
-        " order by card_lines.card_id, card_lines.record_id"
+        " where card_lines.period = $period"
+        " and (card_lines.side = 'psa' or card_lines.commitment_ends_on is not null)"
+        f"{only} order by card_lines.card_id, card_lines.record_id"
     )
     records: dict[str, list[dict[str, Any]]] = {}
     for row in ask_rows(connection, query, period, **more):
@@ -65,9 +62,13 @@ def behind_of(card: Card, records: Sequence[Mapping[str, Any]]) -> Behind:
     return Behind(card, lines, commitments)
 
 
-def read_cards(connection: Connection, period: str) -> dict[str, Card]:
-    """The period's cards by id."""
-    rows = ask_rows(connection, "select * from recon.cards where period = $period", period)
+def read_cards(
+    connection: Connection, period: str, card_ids: Collection[str] | None = None
+) -> dict[str, Card]:
+    """The period's cards by id; all, or those of `card_ids`."""
+    only, more = _only(card_ids)
+    query = f"select * from recon.cards where period = $period{only}"  # noqa: S608 - ours, below
+    rows = ask_rows(connection, query, period, **more)
     return {str(row["card_id"]): Card.from_row(row) for row in rows}
 
 
@@ -92,11 +93,11 @@ def ask_rows(
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _only(card_ids: Sequence[str] | None) -> tuple[str, dict[str, object]]:
+def _only(card_ids: Collection[str] | None) -> tuple[str, dict[str, object]]:
     """Narrow a question to some cards; both tables name the column alike."""
     if card_ids is None:
         return "", {}
     # One id as a plain comparison: the file's statistics then skip most of a large month.
     if len(card_ids) == 1:
-        return " and card_id = $card_id", {"card_id": card_ids[0]}
-    return " and list_contains($card_ids, card_id)", {"card_ids": list(card_ids)}
+        return " and card_id = $card_id", {"card_id": next(iter(card_ids))}
+    return " and card_id in (select unnest($card_ids))", {"card_ids": list(card_ids)}

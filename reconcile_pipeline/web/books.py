@@ -7,7 +7,7 @@ before each answer; `review/overlay` says which cards they concern.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
@@ -41,6 +41,7 @@ class Snapshot:
         self._limits = limits
         self._lock = threading.Lock()
         self._kept: dict[str, list[Row]] = {}
+        self._made: dict[str, Any] = {}
         self._connection = duckdb.connect(config={"threads": 2})
         self._connection.execute("set timezone = 'UTC'")
         # The path is our own; a quote in a folder's name would end the text early.
@@ -86,6 +87,12 @@ class Snapshot:
                 kept.clear()
             kept[key] = self.ask(question, **parameters)
         return kept[key]
+
+    def keep(self, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - what `make` gives
+        """What was made of this version once; it rests on its tables, not on the board."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
 
     def cards(self, ids: Sequence[str]) -> list[Row]:
         """Cards of the board, in the order of the ids; unknown ids are left out."""

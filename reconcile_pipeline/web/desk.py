@@ -16,6 +16,7 @@ from reconcile_pipeline.periods import open_period
 from reconcile_pipeline.review.decide import Door
 from reconcile_pipeline.web.access.users import Role, User
 from reconcile_pipeline.web.books import Books, Snapshot
+from reconcile_pipeline.web.previews import Previews
 from reconcile_pipeline.web.proof import ChainProof
 from reconcile_pipeline.web.tasks import Tasks
 
@@ -37,6 +38,7 @@ class Desk:
     """Told after every decision and mapping: the published tables shall follow soon."""
     proof: ChainProof = field(default_factory=ChainProof)
     """The latest check of the ledger's chain."""
+    previews: Previews = field(default_factory=Previews)
 
 
 @dataclass(frozen=True)

@@ -25,4 +25,4 @@ class KeptFiles(StaticFiles):
         """Say so."""
         answer = super().file_response(*args, **options)  # type: ignore[arg-type]
         answer.headers["Cache-Control"] = FOREVER
-        return answer  # type: ignore[return-value]
+        return answer

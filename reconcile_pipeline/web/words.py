@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from reconcile_pipeline.model import ChangeState, Decision, Finding
+from reconcile_pipeline.review.foresight import Outcome
 
 FINDINGS = {
     Finding.MATCH: "Match",
@@ -72,6 +73,28 @@ CATEGORIES = {
     "settings": "A setting is wrong",
     "input": "Something entered is wrong",
     "conflict": "Somebody was faster",
+}
+BULK = {
+    Decision.RECONCILE: "Reconcile",
+    Decision.APPROVE: "Approve",
+    Decision.NO_CHANGE: "No change for",
+}
+"""What the buttons say that decide many cards."""
+OUTCOMES = {
+    Outcome.WRITTEN: "Recorded; the next write-back writes it",
+    Outcome.CONFIRMED_FIRST: "Recorded; written after somebody confirms it",
+    Outcome.BY_HAND: "Recorded; somebody does it in the PSA by hand",
+    Outcome.NOTED: "Recorded; nothing changes in the PSA",
+    Outcome.AGAIN: "You recorded the same before; nothing happens",
+    Outcome.MOVED: "Not taken: changed since you saw it",
+    Outcome.DECIDED: "Not taken: decided already",
+    Outcome.UNPROVEN: "Not taken: its count is not proved",
+    Outcome.UNFIT: "Not taken: that can't be said about it",
+}
+NEEDS = {
+    "zero": "a line goes to 0",
+    "large": "a large change",
+    "second_person": "a second person must agree",
 }
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 

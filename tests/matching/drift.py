@@ -8,27 +8,56 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 FIRST = {
-    "built": "Harbor Summit Cedar Granite Lakeside Pioneer Beacon Evergreen Sterling Juniper Atlas "
-    "Crescent Falcon Meridian Redwood Liberty Horizon Cobalt Orchard Prairie Anchor Willow "
-    "Keystone Magnolia Vanguard Heritage Maple Canyon Aurora Bluebird Ironwood Silver Copper".split(),
-    "held out": "Zephyr Thistle Larkspur Obsidian Saffron Tamarack Wolverine Quill Bramble "
-    "Chesapeake Dover Ember Foxglove Gilded Hickory Indigo Jasper Kestrel Lantern Marigold "
-    "Nimbus Osprey Paragon Quartz Raven Sequoia Tidewater Umber Verdant Wisteria Yarrow".split(),
+    "built": _words(
+        """
+        Harbor Summit Cedar Granite Lakeside Pioneer Beacon Evergreen Sterling Juniper Atlas
+        Crescent Falcon Meridian Redwood Liberty Horizon Cobalt Orchard Prairie Anchor Willow
+        Keystone Magnolia Vanguard Heritage Maple Canyon Aurora Bluebird Ironwood Silver Copper
+        """
+    ),
+    "held out": _words(
+        """
+        Zephyr Thistle Larkspur Obsidian Saffron Tamarack Wolverine Quill Bramble Chesapeake
+        Dover Ember Foxglove Gilded Hickory Indigo Jasper Kestrel Lantern Marigold Nimbus Osprey
+        Paragon Quartz Raven Sequoia Tidewater Umber Verdant Wisteria Yarrow
+        """
+    ),
 }
 SECOND = {
-    "built": "Dental Legal Logistics Plumbing Roofing Pediatrics Veterinary Accounting Bakery "
-    "Insurance Robotics Printing Freight Dermatology Florists Cardiology Architects Catering "
-    "Surveying Optics Brewing Landscaping Advisors Foundry Upholstery".split(),
-    "held out": "Orthopedics Masonry Payroll Aviation Ceramics Textiles Podiatry Metrology "
-    "Forestry Acoustics Hydraulics Stationers Tailoring Radiology Carpentry Shipping Tutoring "
-    "Irrigation Bindery Glassworks Apothecary Fisheries Millwork Recycling".split(),
+    "built": _words(
+        """
+        Dental Legal Logistics Plumbing Roofing Pediatrics Veterinary Accounting Bakery
+        Insurance Robotics Printing Freight Dermatology Florists Cardiology Architects Catering
+        Surveying Optics Brewing Landscaping Advisors Foundry Upholstery
+        """
+    ),
+    "held out": _words(
+        """
+        Orthopedics Masonry Payroll Aviation Ceramics Textiles Podiatry Metrology Forestry
+        Acoustics Hydraulics Stationers Tailoring Radiology Carpentry Shipping Tutoring
+        Irrigation Bindery Glassworks Apothecary Fisheries Millwork Recycling
+        """
+    ),
 }
 PEOPLE = {
-    "built": "Nakamura Okafor Lindqvist Moreau Castellano Petrov Abernathy Delgado Whitaker "
-    "Fitzgerald Rousseau Kowalski Haddad Brennan Ivanova Sorensen Takeda Villanueva".split(),
-    "held out": "Achterberg Birnbaum Chaudhry Dubois Eriksson Farouk Grimaldi Hathaway Iglesias "
-    "Jovanovic Kristensen Lefebvre Mbeki Novotny Oyelaran Papadakis Quintero Rasmussen".split(),
+    "built": _words(
+        """
+        Nakamura Okafor Lindqvist Moreau Castellano Petrov Abernathy Delgado Whitaker Fitzgerald
+        Rousseau Kowalski Haddad Brennan Ivanova Sorensen Takeda Villanueva
+        """
+    ),
+    "held out": _words(
+        """
+        Achterberg Birnbaum Chaudhry Dubois Eriksson Farouk Grimaldi Hathaway Iglesias Jovanovic
+        Kristensen Lefebvre Mbeki Novotny Oyelaran Papadakis Quintero Rasmussen
+        """
+    ),
 }
 LONG = {
     "built": {"International": "Intl", "Manufacturing": "Mfg", "Services": "Svcs"},
@@ -39,7 +68,7 @@ SITE = {
     "built": [" - Main Office", " (HQ)"],
     "held out": [" | Headquarters", " - Corporate Office"],
 }
-ENDINGS = "ton ford ley by wick ham stead worth field dale mere shaw".split()
+ENDINGS = _words("ton ford ley by wick ham stead worth field dale mere shaw")
 ACCENTS = str.maketrans("aeiouAEO", "áéíöúÁÉÖ")
 
 
@@ -62,7 +91,7 @@ class Corpus:
 
 def corpus(seed: int, setting: str, size: int) -> Corpus:
     """`size` companies with one drifted spelling each, and the traps beside them."""
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311 - not a secret
     names = _names(dice, setting, size)
     companies = {f"c{number}": name for number, name in enumerate(names)}
     kinds = list(DRIFTS)
@@ -114,7 +143,7 @@ def _short(dice: random.Random, name: str, setting: str) -> str:
 
 
 def _typo(dice: random.Random, name: str, setting: str) -> str:
-    place = dice.randrange(1, max(2, len(name.split()[0])))
+    place = dice.randrange(1, max(2, len(name.split(maxsplit=1)[0])))
     kind = dice.randrange(3)
     if kind == 0:
         return name[:place] + name[place + 1 :]
@@ -135,7 +164,7 @@ def _order(dice: random.Random, name: str, setting: str) -> str:
 
 def _last(dice: random.Random, name: str, setting: str) -> str:
     words = [word for word in name.replace("&", " ").split() if word.lower() != "the"]
-    if len(words) >= 3 and dice.random() < 0.3:  # noqa: PLR2004
+    if len(words) >= 3 and dice.random() < 0.3:
         return "".join(word[0] for word in words).upper()
     return name[: max(10, len(name) - 6)]
 

@@ -1,4 +1,4 @@
-"""Suggestions on names that drifted in twelve ways, beside traps: found, and never wrongly certain."""
+"""Suggestions on names that drifted in twelve ways, beside traps: found, never wrongly certain."""
 
 import random
 import runpy
@@ -123,7 +123,9 @@ def test_counts_that_move_together_are_evidence_and_never_enough() -> None:
     ],
 )
 def test_editions_terms_and_sizes_forbid_certainty(
-    service: str, product: str, is_certain: bool
+    service: str,
+    product: str,
+    is_certain: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     """Products that differ in what is paid for are never called the same."""
     found = suggest([Candidate("s", service)], [Candidate("p", product)], profile=SERVICES)

@@ -116,7 +116,11 @@ class Bench:
         """The game's cards instead of a warehouse, and its reaper at every commit."""
         with ExitStack() as stack:
             for module, name, stand_in in (
-                (door, "read_board", lambda _connection, period: self.office.board(period)),
+                (
+                    door,
+                    "read_board",
+                    lambda _connection, period, _ids=None: self.office.board(period),
+                ),
                 (closing, "evidence_ids", lambda _connection, _period: ["pull"]),
                 (closing, "cards_digest", lambda _connection, _period: ""),
                 (closing, "write_report", lambda *_arguments: Path()),

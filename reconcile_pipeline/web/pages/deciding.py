@@ -147,8 +147,8 @@ def _wanted(call: Call, card_id: str) -> Wanted:
         reviewer=call.user.name,
         note=call.text("note") or None,
         seen=seen,
-        effective_on=_day(call, "effective_on") if said == Decision.RECONCILE else None,
-        expires_on=_day(call, "expires_on") if said == Decision.NO_CHANGE else None,
+        effective_on=day_of(call, "effective_on") if said == Decision.RECONCILE else None,
+        expires_on=day_of(call, "expires_on") if said == Decision.NO_CHANGE else None,
         bound=_quantity(call, "bound") if said == Decision.NO_CHANGE else None,
         confirmed=frozenset({"zero", "large"} & set(call.texts("confirmed"))),
         client_key=call.text("key") or secrets.token_hex(8),
@@ -223,7 +223,8 @@ def _quantity(call: Call, name: str) -> Decimal | None:
         ) from error
 
 
-def _day(call: Call, name: str) -> date | None:
+def day_of(call: Call, name: str) -> date | None:
+    """A date of the form; None when it is left empty."""
     text = call.text(name)
     if not text:
         return None

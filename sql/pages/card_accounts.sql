@@ -1,5 +1,5 @@
--- A company's accounts at some vendors, with who mapped them. Inputs: map.accounts.
--- Parameters: $period, $customer, $vendors.
+-- A company's accounts at the vendors, with who mapped them. Inputs: map.accounts.
+-- Parameters: $period, $customer.
 
 select
     accounts.system,
@@ -15,5 +15,4 @@ where
     accounts.period = $period
     and accounts.company_id = $customer
     and accounts.state = 'mapped'
-    and list_contains($vendors, accounts.system)
 order by accounts.system, accounts.account_name, accounts.account_id

@@ -75,7 +75,7 @@ def door_of(site: Site, period: str) -> Door:
 def psa_of(site: Site, period: str) -> str:
     """Name the PSA that a period is reconciled with: the one in force when its grace ends."""
     moves = read_moves(site.ledger)
-    return psa_in_force(moves, _evidence_ends(site, period)) or site.settings.psa.name
+    return psa_in_force(moves, evidence_ends(site, period)) or site.settings.psa.name
 
 
 def review_step(connection: Connection, site: Site, period: str) -> None:
@@ -90,8 +90,13 @@ def refresh_review(site: Site, period: str) -> None:
     publish(site.state.warehouse, site.state.published, period=period)
 
 
-def evidence_of(site: Site, period: str, *, now: datetime) -> list[Evidence]:
-    """The period's evidence; in the open period only systems that are still configured count."""
+def evidence_of(
+    site: Site, period: str, *, now: datetime, accepting: frozenset[str] = frozenset()
+) -> list[Evidence]:
+    """The period's evidence; in the open period only systems that are still configured count.
+
+    `accepting`: pulls that were held back, taken as if somebody had accepted them.
+    """
     closing = closing_of(site.ledger, period)
     configured = None
     if closing is None and period == open_period(now, site.settings.timezone):
@@ -103,7 +108,7 @@ def evidence_of(site: Site, period: str, *, now: datetime) -> list[Evidence]:
         # A month in which the PSA was changed holds pulls of both; only one invoices.
         if item.role != Role.PSA or item.system == psa
     ]
-    accepted = accepted_pull_ids(site.ledger)
+    accepted = accepted_pull_ids(site.ledger) | accepting
     if closing is not None:
         # A closed month rests on what was known then: neither later pulls nor later acceptances.
         attempts = [item for item in attempts if item.started_at <= closing.closed_at]
@@ -115,9 +120,16 @@ def evidence_of(site: Site, period: str, *, now: datetime) -> list[Evidence]:
     )
 
 
-def core_step(connection: Connection, site: Site, period: str, *, now: datetime) -> None:
-    """Landing -> core."""
-    evidence = evidence_of(site, period, now=now)
+def core_step(
+    connection: Connection,
+    site: Site,
+    period: str,
+    *,
+    now: datetime,
+    accepting: frozenset[str] = frozenset(),
+) -> None:
+    """Landing -> core; `accepting` as in `evidence_of`."""
+    evidence = evidence_of(site, period, now=now, accepting=accepting)
     names = {item.system for item in evidence}
     attempts = read_manifests(site.state.landing, period)
     create_tables(connection)
@@ -162,7 +174,7 @@ def map_step(connection: Connection, site: Site, period: str) -> None:
 
     A closed month keeps the mappings it was closed with.
     """
-    until = _evidence_ends(site, period)
+    until = evidence_ends(site, period)
     pulls = _pulls_of_month(connection, site, period)
     build_usage_by_pull(connection, landing=site.state.landing, period=period, pulls=pulls)
     build_map(
@@ -193,7 +205,7 @@ def _systems_with_maxima(site: Site, until: datetime) -> frozenset[str]:
 
 def _pulls_of_month(connection: Connection, site: Site, period: str) -> list[Manifest]:
     """The usable pulls taken inside the month, up to its evidence, where the highest counts."""
-    systems = _systems_with_maxima(site, _evidence_ends(site, period))
+    systems = _systems_with_maxima(site, evidence_ends(site, period))
     if not systems:
         return []
     evidence = connection.execute(
@@ -224,7 +236,7 @@ def grace_ends(site: Site, period: str) -> datetime:
     ).astimezone(UTC)
 
 
-def _evidence_ends(site: Site, period: str) -> datetime:
+def evidence_ends(site: Site, period: str) -> datetime:
     """When the grace of a period ends, or when it was closed before that."""
     closing = closing_of(site.ledger, period)
     ends = grace_ends(site, period)

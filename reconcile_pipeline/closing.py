@@ -111,11 +111,15 @@ def cards_digest(connection: Connection, period: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def report_of(site: Site, period: str) -> Path:
+    """Where the report of a month lies once the month is closed."""
+    return site.state.folder / "reports" / f"{period}.md"
+
+
 def write_report(connection: Connection, site: Site, closing: Closing, head: str) -> Path:
     """Write the month's report: what was found, decided and recovered, and the chain's head."""
-    folder = site.state.folder / "reports"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{closing.period}.md"
+    path = report_of(site, closing.period)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_report(connection, closing, head), encoding="utf-8")
     return path
 

@@ -34,6 +34,8 @@ class Desk:
     now: Callable[[], datetime]
     dagster_url: str = ""
     """Where the Dagster UI of this installation is served; "" when nobody said."""
+    follow_now: Callable[[], None] = lambda: None
+    """Told when the tables shall follow at once, because cards depend on it."""
     follow: Callable[[], None] = lambda: None
     """Told after every decision and mapping: the published tables shall follow soon."""
     proof: ChainProof = field(default_factory=ChainProof)

@@ -15,6 +15,7 @@ from reconcile_pipeline.web.access.guard import identities_of
 from reconcile_pipeline.web.app import review_app
 from reconcile_pipeline.web.books import Books
 from reconcile_pipeline.web.desk import Desk
+from reconcile_pipeline.web.following import Follower
 from reconcile_pipeline.web.tasks import Tasks
 
 
@@ -53,11 +54,14 @@ def open_app(
     """Make the application for an installation, as it is served."""
     settings = site.settings
     tasks = Tasks(settings.path, site.state.tasks, now)
+    follower = Follower(tasks)
     desk = Desk(
         site=site,
         books=Books(site.state.published, settings.limits),
         tasks=tasks,
         now=now,
+        follow_now=follower.now,
+        follow=follower.soon,
         dagster_url=dagster_url or settings.review.dagster_url,
     )
     app = review_app(desk, identities_of(settings))

@@ -2,10 +2,12 @@
 
 import hashlib
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 
-from starlette.responses import FileResponse
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 FOLDER = Path(__file__).parent / "static"
 FOREVER = "public, max-age=31536000, immutable"
@@ -21,8 +23,9 @@ def address_of(name: str) -> str:
 class KeptFiles(StaticFiles):
     """Static files that browsers may keep for good."""
 
-    def file_response(self, *args: object, **options: object) -> FileResponse:  # type: ignore[override]
+    async def get_response(self, path: str, scope: Scope) -> Response:
         """Say so."""
-        answer = super().file_response(*args, **options)  # type: ignore[arg-type]
-        answer.headers["Cache-Control"] = FOREVER
+        answer = await super().get_response(path, scope)
+        if answer.status_code == HTTPStatus.OK:
+            answer.headers["Cache-Control"] = FOREVER
         return answer

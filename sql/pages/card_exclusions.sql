@@ -1,25 +1,32 @@
--- Records of one customer that were left out, with their reasons: lines and agreements of the company,
--- and what its vendor accounts hold. Inputs: recon.exclusions, map.accounts.
--- Parameters: $period, $customer, $limit. `found` is how many there are in all.
+-- Records of one customer that were left out, with their reasons: those of the company itself, and
+-- what vendor accounts with its ids hold; the page drops a like id of another vendor.
+-- Inputs: recon.exclusions. Parameters: $period, $customer, $ids (of its accounts).
 
 select
     exclusions.system,
     exclusions.record_kind,
     exclusions.record_id,
     exclusions.name,
+    exclusions.company_id,
+    exclusions.account_id,
     exclusions.qty,
-    exclusions.reason,
-    accounts.account_name,
-    count(*) over () as found
+    exclusions.reason
 from recon.exclusions as exclusions
-left join map.accounts as accounts
-    on
-        exclusions.system = accounts.system
-        and exclusions.account_id = accounts.account_id
-        and accounts.period = $period
-        and accounts.company_id = $customer
+where exclusions.period = $period and exclusions.company_id = $customer
+
+union
+
+select
+    exclusions.system,
+    exclusions.record_kind,
+    exclusions.record_id,
+    exclusions.name,
+    exclusions.company_id,
+    exclusions.account_id,
+    exclusions.qty,
+    exclusions.reason
+from recon.exclusions as exclusions
 where
     exclusions.period = $period
-    and (exclusions.company_id = $customer or accounts.account_id is not null)
-order by exclusions.reason, exclusions.system, exclusions.name, exclusions.record_id
-limit $limit
+    and exclusions.account_id in (select unnest($ids))
+order by reason, system, name, record_id

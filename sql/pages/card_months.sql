@@ -17,9 +17,9 @@ where
     history.company_id = $customer
     and history.service_group_id = $service
     and history.period between $from_period and $period
-    and exists (
-        select 1
+    and history.card_id in (
+        select cards.card_id
         from recon.cards as cards
-        where cards.card_id = history.card_id and cards.psa = $psa
+        where cards.company_id = $customer and cards.psa = $psa
     )
 order by history.period

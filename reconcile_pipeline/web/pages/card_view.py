@@ -4,66 +4,30 @@ What each question means stands in its file of `sql/pages`; what the form offers
 """
 
 import secrets
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response
 
-from reconcile_pipeline.ledger.story import story_of
-from reconcile_pipeline.periods import previous_period
+from reconcile_pipeline.ledger.story import Told, ids_of, story_of
 from reconcile_pipeline.reconciling.cards import Card
 from reconcile_pipeline.review.reading import behind_of
 from reconcile_pipeline.web.desk import Call
 from reconcile_pipeline.web.pages.card_form import Typed, form_of
+from reconcile_pipeline.web.pages.moves import MOST_NAMED, moves_of
 from reconcile_pipeline.web.pages.sides import first_of, months_of
 from reconcile_pipeline.web.render import page
 
 Row = dict[str, Any]
-MOST_NAMED = 200
-"""Names of one kind on the page; how many there are in all is told beside them."""
-
-
-@dataclass(frozen=True)
-class Moves:
-    """What joined or left the count since the month before."""
-
-    before: str
-    vendors: list[Row]
-    """Each vendor behind the card: whether it names what it counts, and has an earlier month."""
-    joined: list[Row]
-    left: list[Row]
-
-    @property
-    def joined_found(self) -> int:
-        """How many joined in all."""
-        return int(self.joined[0]["found"]) if self.joined else 0
-
-    @property
-    def left_found(self) -> int:
-        """How many left in all."""
-        return int(self.left[0]["found"]) if self.left else 0
-
-    @property
-    def compared(self) -> list[str]:
-        """Vendors that name what they count and did so a month ago."""
-        return [row["system"] for row in self.vendors if row["is_named"] and row["has_before"]]
-
-    @property
-    def new(self) -> list[str]:
-        """Vendors that name what they count, for the first month."""
-        return [row["system"] for row in self.vendors if row["is_named"] and not row["has_before"]]
-
-    @property
-    def nameless(self) -> list[str]:
-        """Vendors that tell counts and no names."""
-        return [row["system"] for row in self.vendors if not row["is_named"]]
 
 
 def find_card(call: Call, card_id: str) -> Row | None:
     """The card as it is now; None when the month has no such card."""
-    rows = call.books.ask("card_whole", card_id=card_id)
-    return rows[0] if rows else None
+    rows = call.books.ask("card_board", card_id=card_id)
+    if not rows:
+        return None
+    more = call.books.ask("card_more", card_id=card_id, customer=rows[0]["company_id"])
+    return rows[0] | more[0]
 
 
 def card_page(
@@ -77,12 +41,15 @@ def card_page(
 ) -> Response:
     """Show a card; `typed` and `error` after a form that was not taken."""
     books = call.books
-    subject = {"customer": card["company_id"], "service": card["service_group_id"]}
-    records = books.ask("card_records", card_id=card["card_id"])
-    story = story_of(
-        call.desk.site.ledger, call.door.psa, card["company_id"], card["service_group_id"]
-    )
+    company_id = card["company_id"]
+    subject = {"customer": company_id, "service": card["service_group_id"]}
+    services = books.ask("card_services", service=card["service_group_id"])
+    accounts = books.ask("card_accounts", customer=company_id)
+    records = _records(call, card, accounts)
+    story = _story(call, card)
+    vendors = {row["system"] for row in services}
     months = books.ask("card_months", psa=card["psa"], from_period=first_of(call.period), **subject)
+    exclusions = _exclusions(call, company_id, accounts)
     return page(
         call,
         "card.html",
@@ -94,12 +61,14 @@ def card_page(
         lines=[row for row in records if row["side"] == "psa"],
         uses=[row for row in records if row["side"] == "vendor"],
         counts=books.ask("card_counts", **subject),
-        mapping=books.ask("card_mapping", **subject),
-        moves=_moves(call, card, subject),
-        exclusions=books.ask("card_exclusions", customer=card["company_id"], limit=MOST_NAMED),
+        services=services,
+        accounts=[row for row in accounts if row["system"] in vendors],
+        moves=moves_of(call, card, services),
+        exclusions=exclusions[:MOST_NAMED],
+        excluded=len(exclusions),
         unmapped=books.ask(
             "card_unmapped",
-            customer=card["company_id"],
+            customer=company_id,
             q=card["company_name"],
             # A product that no vendor feeds may be used at any of them.
             vendors=card["vendors"] or None,
@@ -112,25 +81,41 @@ def card_page(
     )
 
 
+def _records(call: Call, card: Row, accounts: list[Row]) -> list[Row]:
+    """The lines and counts behind the card, with the names of their agreements and accounts."""
+    agreements = {
+        (row["pull_id"], row["agreement_id"]): row["name"]
+        for row in call.books.ask("card_agreements", customer=card["company_id"])
+    }
+    names = {(row["system"], row["item_id"]): row["item_name"] for row in accounts}
+    rows = call.books.ask("card_lines", card_id=card["card_id"])
+    for row in rows:
+        row["agreement_name"] = agreements.get((row["pull_id"], row["agreement_id"]))
+        row["account_name"] = names.get((row["system"], row["account_id"]))
+    return rows
+
+
+def _story(call: Call, card: Row) -> list[Told]:
+    ledger, psa = call.desk.site.ledger, call.door.psa
+    subject = (card["company_id"], card["service_group_id"])
+    customers, services = ids_of(ledger, psa, *subject)
+    known = call.books.ask("card_ids", customers=customers, services=services)
+    return story_of(ledger, psa, *subject, [row["card_id"] for row in known])
+
+
+def _exclusions(call: Call, company_id: str, accounts: list[Row]) -> list[Row]:
+    names = {(row["system"], row["item_id"]): row["item_name"] for row in accounts}
+    rows = call.books.ask(
+        "card_exclusions", customer=company_id, ids=sorted({item for _system, item in names})
+    )
+    for row in rows:
+        row["account_name"] = names.get((row["system"], row["account_id"]))
+    return [row for row in rows if row["company_id"] == company_id or row["account_name"]]
+
+
 def asset_link(call: Call, key: str) -> str:
     """Where the Dagster UI shows an asset in the month; "" when nobody said where that is."""
     if not call.desk.dagster_url:
         return ""
     address = f"{call.desk.dagster_url.rstrip('/')}/assets/{quote(key)}"
     return f"{address}?partition={quote(call.period)}"
-
-
-def _moves(call: Call, card: Row, subject: dict[str, str]) -> Moves:
-    before = previous_period(call.period)
-    vendors = call.books.ask("card_named", before=before, psa=card["psa"], **subject)
-    moves = Moves(before, vendors, [], [])
-    if not moves.compared:
-        return moves
-    rows = call.books.ask("card_moves", before=before, limit=MOST_NAMED, **subject)
-    compared = [row for row in rows if row["system"] in moves.compared]
-    return Moves(
-        before,
-        vendors,
-        [row for row in compared if row["is_new"]],
-        [row for row in compared if not row["is_new"]],
-    )

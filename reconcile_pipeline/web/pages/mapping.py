@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from reconcile_pipeline.building import grace_ends
+from reconcile_pipeline.building import evidence_ends
 from reconcile_pipeline.ledger.mappings import mapping_history
 from reconcile_pipeline.mapping import desk
 from reconcile_pipeline.mapping.bulk import ready_to_accept
@@ -65,7 +65,7 @@ def save(call: Call) -> Response:
         status = CONFLICT if error.category is Category.CONFLICT else NOT_TAKEN
         return _preview(call, wanted, error, status)
     if done.entries:
-        call.desk.follow()
+        call.desk.follow_now()
     after = before if done.entries else ledger.head()[0]
     return moved_on(f"/mapping/{kind}?{_kept(call, since=str(after))}")
 
@@ -94,7 +94,7 @@ def take_back(call: Call) -> Response:
         basis=int(call.text("basis") or 0),
         reason=call.text("reason") or None,
     )
-    call.desk.follow()
+    call.desk.follow_now()
     return moved_on(f"/mapping/{kind}?{_kept(call, since=str(before))}")
 
 
@@ -102,7 +102,7 @@ def _desk(call: Call) -> dict[str, Any]:
     """Both sides of the page."""
     kind = _kind(call)
     file, ledger = call.books.file, call.desk.site.ledger
-    until = grace_ends(call.desk.site, call.period)
+    until = evidence_ends(call.desk.site, call.period)
     number = call.query.get("page", "1")
     wanted = desk.Filter(
         vendor=call.query.get("vendor", ""),
@@ -152,7 +152,7 @@ def _preview(
         call.period,
         wanted,
         now=call.desk.now(),
-        until=grace_ends(call.desk.site, call.period),
+        until=evidence_ends(call.desk.site, call.period),
     )
     if error is None and any(verdict.error for verdict in found.verdicts):
         status = NOT_TAKEN
@@ -178,7 +178,7 @@ def _proposals(call: Call, kind: str) -> list[Proposal]:
             KINDS[kind],
             suggestions_of(call, KINDS[kind]),
             vendor=call.query.get("vendor", ""),
-            until=grace_ends(call.desk.site, call.period),
+            until=evidence_ends(call.desk.site, call.period),
         )
     return [choice_of(call, KINDS[kind], _targets(call, kind))]
 

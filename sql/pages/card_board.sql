@@ -1,5 +1,4 @@
--- One card of the month with everything that its own page tells. Inputs: board, recon.cards.
--- Parameters: $period, $card_id.
+-- One card as the lists know it. Inputs: board. Parameter: $card_id.
 
 select
     board.period,
@@ -13,19 +12,13 @@ select
     board.vendors,
     board.finding,
     board.qty_psa,
-    cards.qty_included,
     board.qty_vendor,
     board.qty_delta,
-    cards.qty_purchased,
-    cards.qty_vendor_invoiced,
-    cards.equation,
-    cards.mapping_version,
     board.unit_price,
     board.currency,
     board.amount_delta,
     board.evidence_as_of,
     board.is_grace_evidence,
-    cards.psa,
     board.reason,
     board.next_step,
     board.first_seen_period,
@@ -36,5 +29,4 @@ select
     board.decided_by,
     board.decided_at
 from board
-inner join recon.cards as cards on board.card_id = cards.card_id
-where board.card_id = $card_id and cards.card_id = $card_id and cards.period = $period
+where board.card_id = $card_id

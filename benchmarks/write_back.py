@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from reconcile_pipeline.ledger.changes import PlannedChange, read_changes
-from reconcile_pipeline.ledger.decisions import Basis, Decided, record_decisions
+from reconcile_pipeline.ledger.decided import Basis, Decided
+from reconcile_pipeline.ledger.decisions import record_decisions
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import ChangeState, Decision, Finding
 from reconcile_pipeline.reconciling.cards import Card

@@ -44,6 +44,11 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def serve(app: object, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    uvicorn.Server(uvicorn_config(app)).run(sockets=[listener])
+
+
 def uvicorn_config(app: object) -> uvicorn.Config:
     """How an application is served, here and in tests: no access log, no trusted proxies."""
     return uvicorn.Config(
@@ -62,8 +67,9 @@ def uvicorn_config(app: object) -> uvicorn.Config:
 
 
 @contextmanager
-def served_in_thread(server: uvicorn.Server, listener: socket.socket) -> Iterator[None]:
+def served_beside(app: object, listener: socket.socket) -> Iterator[None]:
     """Serve beside the caller's own work; ends with the block."""
+    server = uvicorn.Server(uvicorn_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

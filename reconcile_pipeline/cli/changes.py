@@ -9,7 +9,7 @@ from rich.table import Table
 from reconcile_pipeline.applying import DryRun
 from reconcile_pipeline.cli.summary import money, plain
 from reconcile_pipeline.ledger.changes import Change, PlannedChange
-from reconcile_pipeline.ledger.decisions import Decided
+from reconcile_pipeline.ledger.decided import Decided
 from reconcile_pipeline.model import Decision
 from reconcile_pipeline.reconciling.limits import Limits, confirmations_needed
 from reconcile_pipeline.reconciling.line_changes import Split

@@ -12,12 +12,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
 
-import uvicorn
 from rich.console import Console
 
 from reconcile_pipeline.building import site_of
 from reconcile_pipeline.cli.walkthrough import allow_writing
-from reconcile_pipeline.serving import address_of, listen, served_in_thread, uvicorn_config
+from reconcile_pipeline.serving import address_of, listen, serve, served_beside
 from reconcile_pipeline.settings import Settings, load_settings
 from reconcile_pipeline.web.access.passwords import generated_password, password_line
 from reconcile_pipeline.web.access.users import Account, Role, UsersFile
@@ -74,12 +73,11 @@ def _serve(console: Console, settings: Settings, password: str) -> None:
         console.print("\n[bold]6. The same month before the decisions, for you to decide[/bold]")
         console.print(f"Review app: [bold]{address}[/bold]")
         console.print(f"Log in as [bold]{DEMO_USER}[/bold] with [bold]{password}[/bold]")
-        server = uvicorn.Server(uvicorn_config(app))
         if sys.stdin.isatty():
             console.print("Ctrl-C ends it.")
-            server.run(sockets=[listener])
+            serve(app, listener)
             return
-        with served_in_thread(server, listener):
+        with served_beside(app, listener):
             answer = urllib.request.urlopen(f"{address}/login", timeout=30)  # noqa: S310 - our own
             if answer.status != HTTPStatus.OK:
                 raise RuntimeError(f"the review app answered {answer.status}")

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from reconcile_pipeline.ledger.closings import refuse_if_closed
-from reconcile_pipeline.ledger.decisions import Decided, conflict_with, from_row
+from reconcile_pipeline.ledger.decided import Decided, from_row
+from reconcile_pipeline.ledger.decisions import conflict_with
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import decisions, intents, line_changes, withdrawals
 from reconcile_pipeline.ledger.turns import Turn, turn_after

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from reconcile_pipeline.ledger.chain import Stamp, append
-from reconcile_pipeline.ledger.decisions import Decided
+from reconcile_pipeline.ledger.decided import Decided
 from reconcile_pipeline.ledger.mappings import Mapping, append_mappings
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import moved_ids, psa_moves

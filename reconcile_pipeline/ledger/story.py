@@ -13,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from reconcile_pipeline.ledger.changes import Change, changes_from
-from reconcile_pipeline.ledger.decisions import Decided, decisions_of
+from reconcile_pipeline.ledger.decided import Decided
+from reconcile_pipeline.ledger.decisions import decisions_of
 from reconcile_pipeline.ledger.moves import Ids, Move, as_said_in, ids_in, read_moves
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import (

@@ -8,7 +8,8 @@ from reconcile_pipeline.building import Site, grace_ends
 from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.changes import read_changes
 from reconcile_pipeline.ledger.closings import closing_of
-from reconcile_pipeline.ledger.decisions import Decided, standing_decisions
+from reconcile_pipeline.ledger.decided import Decided
+from reconcile_pipeline.ledger.decisions import standing_decisions
 from reconcile_pipeline.ledger.mappings import mappings_in_force
 from reconcile_pipeline.ledger.moves import psa_in_force, read_moves, record_move
 from reconcile_pipeline.migrating.files import move_mapping_file

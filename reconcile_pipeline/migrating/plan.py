@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from reconcile_pipeline.ledger.decisions import Decided
+from reconcile_pipeline.ledger.decided import Decided
 from reconcile_pipeline.ledger.mappings import Mapping
 from reconcile_pipeline.ledger.moves import IdKind, MovedId
 from reconcile_pipeline.matching.exact import Named

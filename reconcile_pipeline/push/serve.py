@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import uvicorn
-
 from reconcile_pipeline.push.app import push_app
-from reconcile_pipeline.serving import take_address, uvicorn_config
+from reconcile_pipeline.serving import serve, take_address
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.state import State
 
@@ -23,4 +21,4 @@ def serve_push(settings: Settings) -> None:
     app = push_app(PushSite(settings, State(settings.state_dir)))
     where = settings.push
     with take_address(where.host, where.port, what="The push API", table="push") as listener:
-        uvicorn.Server(uvicorn_config(app)).run(sockets=[listener])
+        serve(app, listener)

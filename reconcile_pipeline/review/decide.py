@@ -13,9 +13,8 @@ from decimal import ROUND_CEILING, Decimal
 import duckdb
 
 from reconcile_pipeline.ledger.changes import PlannedChange, read_changes
+from reconcile_pipeline.ledger.decided import Basis, Decided
 from reconcile_pipeline.ledger.decisions import (
-    Basis,
-    Decided,
     Recorded,
     read_decisions,
     record_decisions,

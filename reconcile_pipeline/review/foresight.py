@@ -13,7 +13,7 @@ from enum import StrEnum
 import duckdb
 
 from reconcile_pipeline.ledger.changes import PlannedChange
-from reconcile_pipeline.ledger.decisions import Decided
+from reconcile_pipeline.ledger.decided import Decided
 from reconcile_pipeline.ledger.foresight import foretell
 from reconcile_pipeline.ledger.turns import Turn
 from reconcile_pipeline.model import Category, Decision, PipelineError

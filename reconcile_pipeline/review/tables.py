@@ -11,12 +11,8 @@ import duckdb
 
 from reconcile_pipeline.ledger.changes import Change, read_changes, read_trail
 from reconcile_pipeline.ledger.closings import closing_history
-from reconcile_pipeline.ledger.decisions import (
-    Decided,
-    read_decisions,
-    standing_decisions,
-    withdrawn_ids,
-)
+from reconcile_pipeline.ledger.decided import Decided
+from reconcile_pipeline.ledger.decisions import read_decisions, standing_decisions, withdrawn_ids
 from reconcile_pipeline.ledger.mappings import mapping_history
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.periods import first_day

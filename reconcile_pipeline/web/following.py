@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from reconcile_pipeline.model import PipelineError
 from reconcile_pipeline.web.tasks import Tasks
 
 QUIET_SECONDS = 20.0
@@ -55,8 +54,6 @@ class Follower:
 
     def now(self) -> None:
         """Follow at once, or again soon while another task runs."""
-        try:
-            self._tasks.start(NAME, ["refresh"], by="the review app")
-        except PipelineError:
-            # Whatever runs now may have read the ledger before.
+        if not self._tasks.start_quietly(NAME, ["refresh"]):
+            # The one that runs now may have read the ledger before.
             self.soon()

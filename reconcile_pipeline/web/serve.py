@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from reconcile_pipeline.building import Site, site_of
 from reconcile_pipeline.push.app import push_app
-from reconcile_pipeline.serving import address_of, take_address, uvicorn_config
+from reconcile_pipeline.serving import address_of, serve, take_address
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.web.access.guard import identities_of
 from reconcile_pipeline.web.app import review_app
@@ -41,7 +40,7 @@ def serve_review(
     with take_address(where.host, where.port, what="The review app", table="review") as listener:
         app = open_app(site_of(settings), now=now_utc, with_push=with_push, dagster_url=dagster_url)
         tell(address_of(listener))
-        uvicorn.Server(uvicorn_config(app)).run(sockets=[listener])
+        serve(app, listener)
 
 
 def open_app(

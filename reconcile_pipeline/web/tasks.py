@@ -64,8 +64,11 @@ class Tasks:
         self._now = now
         self._command = tuple(command)
         self._lock = threading.Lock()
-        self._watcher: threading.Thread | None = None
+        self._watchers: list[threading.Thread] = []
         self.latest: Task | None = None
+        """The latest that somebody started."""
+        self.quiet: Task | None = None
+        """The latest that started by itself; nobody waits for it."""
 
     @property
     def running(self) -> Task | None:
@@ -86,28 +89,43 @@ class Tasks:
                     next_step="Wait until it is done, then start again.",
                     category=Category.CONFLICT,
                 )
-            self._folder.mkdir(parents=True, exist_ok=True)
-            at = self._now()
-            task = Task(name, tuple(arguments), by, at, self._folder / f"{at:%Y%m%dT%H%M%S%f}.log")
-            with task.output.open("wb") as output:
-                process = subprocess.Popen(  # noqa: S603 - our own command, arguments apart
-                    [*self._command, *arguments, "--config", str(self._config)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env={**os.environ, "COLUMNS": "110", "NO_COLOR": "1"},
-                    # A Ctrl-C for the app must not break a write-back off in its middle.
-                    start_new_session=True,
-                )
-            self.latest = task
-            self._watcher = threading.Thread(target=self._watch, args=(task, process), daemon=True)
-            self._watcher.start()
-            return task
+            self.latest = self._started(name, arguments, by)
+            return self.latest
+
+    def start_quietly(self, name: str, arguments: Sequence[str]) -> bool:
+        """Start one beside whatever somebody started; False while the last such one runs.
+
+        Commands wait for each other's short turns at the warehouse by themselves.
+        """
+        with self._lock:
+            if self.quiet is not None and self.quiet.is_running:
+                return False
+            self.quiet = self._started(name, arguments, "the review app")
+            return True
+
+    def _started(self, name: str, arguments: Sequence[str], by: str) -> Task:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        at = self._now()
+        task = Task(name, tuple(arguments), by, at, self._folder / f"{at:%Y%m%dT%H%M%S%f}.log")
+        with task.output.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own command, arguments apart
+                [*self._command, *arguments, "--config", str(self._config)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "COLUMNS": "110", "NO_COLOR": "1"},
+                # A Ctrl-C for the app must not break a write-back off in its middle.
+                start_new_session=True,
+            )
+        watcher = threading.Thread(target=self._watch, args=(task, process), daemon=True)
+        self._watchers = [each for each in self._watchers if each.is_alive()] + [watcher]
+        watcher.start()
+        return task
 
     def wait(self) -> None:
-        """Until the running one is done."""
-        if self._watcher is not None:
-            self._watcher.join()
+        """Until everything that was started is done."""
+        for watcher in self._watchers:
+            watcher.join()
 
     def _watch(self, task: Task, process: "subprocess.Popen[bytes]") -> None:
         code = process.wait()

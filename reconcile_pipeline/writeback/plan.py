@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reconcile_pipeline.ledger.changes import Change
-from reconcile_pipeline.ledger.decisions import Decided
+from reconcile_pipeline.ledger.decided import Decided
 from reconcile_pipeline.model import Category, ChangeState, PipelineError
 from reconcile_pipeline.reconciling.board import ARRIVED, what_moved
 from reconcile_pipeline.reconciling.cards import Card

@@ -1,4 +1,5 @@
--- The cards of a filter, all pages of it, as they were seen. Inputs: board. Parameters: the filter's.
+-- The cards of a filter, all pages of it, as they were seen. Inputs: board.
+-- Parameters: $customer, $decision, $findings, $min_abs, $q, $service, $statuses, $vendor.
 
 select
     board.card_id,

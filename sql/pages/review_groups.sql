@@ -1,5 +1,7 @@
 -- Subtotals of the groups that a page shows, per currency, over all cards of the filter.
--- Inputs: board. Parameters: the filter's, and $keys: the groups' names.
+-- Inputs: board.
+-- Parameters: $customer, $decision, $findings, $group, $keys, $min_abs, $q, $service, $statuses,
+-- $vendor.
 
 with named as (
     select

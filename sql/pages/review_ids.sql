@@ -1,4 +1,6 @@
--- One page of the list of cards: their ids, in order. Inputs: board. Parameters: the filter's.
+-- One page of the list of cards: their ids, in order. Inputs: board.
+-- Parameters: $customer, $decision, $findings, $group, $is_descending, $limit, $min_abs, $offset, $q,
+-- $service, $sort, $statuses, $vendor.
 
 select board.card_id
 from board

@@ -1,5 +1,6 @@
 -- What the filter finds, per currency: cards, money not invoiced and invoiced in excess.
--- Inputs: board. Parameters: the filter's.
+-- Inputs: board.
+-- Parameters: $customer, $decision, $findings, $min_abs, $q, $service, $statuses, $vendor.
 
 select
     board.currency,

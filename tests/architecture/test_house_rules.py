@@ -48,11 +48,11 @@ def test_every_kind_of_system_has_its_sql_file(root: Path) -> None:
 
 
 def test_every_question_is_asked(root: Path, modules: list[Any]) -> None:
-    """No file of sql/asks or sql/mapping is left over from code that is gone."""
-    for folder in ("asks", "mapping"):
+    """No file of sql/asks, sql/mapping or sql/pages is left over from code that is gone."""
+    for folder in ("asks", "mapping", "pages"):
         assert names_in(root / "sql" / folder) - texts_of(modules) == set()
     folders = {path.parent.name for path in (root / "sql").rglob("*.*")}
-    assert folders - {"sql"} == {"asks", "core", "map", "mapping", "recon"}
+    assert folders - {"sql"} == {"asks", "core", "map", "mapping", "pages", "recon"}
 
 
 def test_every_sql_file_says_what_it_is(root: Path) -> None:

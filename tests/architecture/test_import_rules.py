@@ -50,10 +50,12 @@ ROOMS: dict[str, set[str]] = {
         "settings_notify",
         "warehouse",
     },
+    "serving": {"model"},
     "push": {
         "http",
         "model",
         "periods",
+        "serving",
         "settings",
         "settings_systems",
         "state",
@@ -69,8 +71,11 @@ PACKAGES = {
     "dagster_duckdb": {"resources"},
     "sqlalchemy": {"ledger", "resources"},
     "pandera": {"warehouse"},
-    "starlette": {"push"},
-    "uvicorn": {"push", "simulators"},
+    "starlette": {"push", "web"},
+    "uvicorn": {"serving", "simulators"},
+    "jinja2": {"web"},
+    "numpy": {"matching"},
+    "rapidfuzz": {"matching"},
     "typer": {"cli"},
 }
 """Who may import a package from elsewhere."""

@@ -33,7 +33,8 @@ from reconcile_pipeline.ledger.changes import (
 )
 from reconcile_pipeline.ledger.closings import close_period
 from reconcile_pipeline.ledger.count_rules import RuleEntry, record_rules
-from reconcile_pipeline.ledger.decisions import Basis, Decided, record_decisions, withdraw_decision
+from reconcile_pipeline.ledger.decided import Basis, Decided
+from reconcile_pipeline.ledger.decisions import record_decisions, withdraw_decision
 from reconcile_pipeline.ledger.mappings import Mapping, record_mappings
 from reconcile_pipeline.ledger.moves import MovedId, name_psa, record_move
 from reconcile_pipeline.ledger.store import Ledger

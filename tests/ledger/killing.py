@@ -29,7 +29,8 @@ import sqlalchemy.engine.reflection
 from reconcile_pipeline.ledger import store
 from reconcile_pipeline.ledger.chain import verify
 from reconcile_pipeline.ledger.changes import PlannedChange
-from reconcile_pipeline.ledger.decisions import Basis, Decided, record_decisions
+from reconcile_pipeline.ledger.decided import Basis, Decided
+from reconcile_pipeline.ledger.decisions import record_decisions
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import Decision
 

@@ -25,12 +25,8 @@ from reconcile_pipeline.ledger.changes import (
     record_outcome,
     take_lease,
 )
-from reconcile_pipeline.ledger.decisions import (
-    Decided,
-    read_decisions,
-    record_decisions,
-    withdraw_decision,
-)
+from reconcile_pipeline.ledger.decided import Decided
+from reconcile_pipeline.ledger.decisions import read_decisions, record_decisions, withdraw_decision
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import intents
 from reconcile_pipeline.model import Category, ChangeState, PipelineError

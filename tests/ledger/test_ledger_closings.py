@@ -16,8 +16,8 @@ from reconcile_pipeline.ledger.closings import (
     closings_by_period,
     reopen_period,
 )
+from reconcile_pipeline.ledger.decided import Decided
 from reconcile_pipeline.ledger.decisions import (
-    Decided,
     confirm_decision,
     confirmed_kinds,
     record_decisions,

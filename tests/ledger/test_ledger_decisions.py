@@ -12,9 +12,8 @@ import sqlalchemy as sa
 
 from reconcile_pipeline.ledger.chain import Stamp, links
 from reconcile_pipeline.ledger.changes import PlannedChange, read_changes
+from reconcile_pipeline.ledger.decided import Basis, Decided
 from reconcile_pipeline.ledger.decisions import (
-    Basis,
-    Decided,
     confirmed_kinds,
     read_decisions,
     record_decisions,

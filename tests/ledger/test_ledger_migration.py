@@ -21,8 +21,8 @@ import pytest
 from reconcile_pipeline.ledger.accepted import accepted_pull_ids
 from reconcile_pipeline.ledger.chain import Stamp, append, links, verify
 from reconcile_pipeline.ledger.changes import read_changes
+from reconcile_pipeline.ledger.decided import Decided
 from reconcile_pipeline.ledger.decisions import (
-    Decided,
     confirm_decision,
     confirmed_kinds,
     read_decisions,

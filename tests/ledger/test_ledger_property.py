@@ -26,9 +26,8 @@ from reconcile_pipeline.ledger.changes import (
     take_lease,
 )
 from reconcile_pipeline.ledger.closings import close_period, closings_by_period, reopen_period
+from reconcile_pipeline.ledger.decided import Basis, Decided
 from reconcile_pipeline.ledger.decisions import (
-    Basis,
-    Decided,
     confirm_decision,
     confirmed_kinds,
     record_decisions,

@@ -9,12 +9,8 @@ from typing import TypeVar
 from reconcile_pipeline.ledger.accepted import accept_pull
 from reconcile_pipeline.ledger.chain import Stamp, verify
 from reconcile_pipeline.ledger.changes import PlannedChange, read_changes, take_lease
-from reconcile_pipeline.ledger.decisions import (
-    Decided,
-    read_decisions,
-    record_decisions,
-    standing_decisions,
-)
+from reconcile_pipeline.ledger.decided import Decided
+from reconcile_pipeline.ledger.decisions import read_decisions, record_decisions, standing_decisions
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import Category, PipelineError
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from reconcile_pipeline.ledger.chain import Stamp, links
 from reconcile_pipeline.ledger.changes import Intent, PlannedChange, read_changes, record_intent
 from reconcile_pipeline.ledger.changes import take_lease as new_lease
+from reconcile_pipeline.ledger.decided import Decided
 from reconcile_pipeline.ledger.decisions import (
-    Decided,
     confirm_decision,
     confirmed_kinds,
     read_decisions,

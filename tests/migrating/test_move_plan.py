@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconcile_pipeline.ledger.decisions import Basis, Decided
+from reconcile_pipeline.ledger.decided import Basis, Decided
 from reconcile_pipeline.ledger.mappings import Mapping
 from reconcile_pipeline.matching.exact import Named
 from reconcile_pipeline.migrating.files import move_mapping_file, read_ids, write_ids

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconcile_pipeline.ledger.changes import Change
-from reconcile_pipeline.ledger.decisions import Basis, Decided
+from reconcile_pipeline.ledger.decided import Basis, Decided
 from reconcile_pipeline.model import ChangeState, Decision, Finding
 from reconcile_pipeline.reconciling.action_items import action_items, undo_items
 from reconcile_pipeline.reconciling.board import ARRIVED

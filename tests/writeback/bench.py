@@ -18,7 +18,8 @@ from writeback_bench.psas import EFFECTIVE, PLAYS, Play, line_of
 from reconcile_pipeline.http import WritingClient
 from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.changes import Change, PlannedChange, read_changes, read_trail
-from reconcile_pipeline.ledger.decisions import Basis, Decided, record_decisions, standing_decisions
+from reconcile_pipeline.ledger.decided import Basis, Decided
+from reconcile_pipeline.ledger.decisions import record_decisions, standing_decisions
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import ChangeState, Decision, Finding
 from reconcile_pipeline.reconciling.cards import Card

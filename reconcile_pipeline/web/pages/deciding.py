@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from reconcile_pipeline.ledger.decisions import Decided, confirm_decision, decisions_of
+from reconcile_pipeline.ledger.decided import Decided
+from reconcile_pipeline.ledger.decisions import confirm_decision, decisions_of
 from reconcile_pipeline.model import Category, Decision, PipelineError
 from reconcile_pipeline.reconciling.cards import Seen, Wanted
 from reconcile_pipeline.review.decide import decide as record

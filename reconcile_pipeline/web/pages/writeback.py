@@ -65,7 +65,7 @@ def apply(call: Call) -> Response:
         return _page(call, error=error, status=CONFLICT)
     if not (count.isascii() and count.isdigit()) or int(count) != len(plan.ready):
         error = _refusal(
-            f"{len(plan.ready)} changes are ready, not {count[:20] or 'none'}; nothing was written.",
+            f"{len(plan.ready)} changes are ready, not {count[:20] or 'none'}: nothing is written.",
             "Type the number of changes that the list shows.",
             Category.INPUT,
         )

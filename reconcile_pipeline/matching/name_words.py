@@ -81,10 +81,14 @@ TERMS = frozenset(
 EDITIONS = frozenset(
     {"basic", "standard", "premium", "professional", "essentials", "advanced", "plus", "complete",
      "core", "foundation", "lite", "ultimate", "starter", "e1", "e3", "e5", "f1", "f3", "a1", "a3",
-     "a5", "g1", "g3", "g5", "p1", "p2", "kiosk", "frontline", "server", "workstation", "network",
-     "control", "xdr", "edr", "mdr", "cold", "hot", "archive", "gb", "tb"}
+     "a5", "g1", "g3", "g5", "p1", "p2", "kiosk", "frontline"}
 )  # fmt: skip
-"""Products that differ in one of these are different products."""
+"""What an edition is called: a name of these words alone is a product of some suite."""
+KINDS = frozenset(
+    {"server", "workstation", "network", "control", "xdr", "edr", "mdr", "cold", "hot", "archive",
+     "gb", "tb"}
+)  # fmt: skip
+"""What is counted or done: products that differ in one of these are different products."""
 AUDIENCES = frozenset({"business", "enterprise", "education", "government", "nonprofit", "home"})
 """For whom: left out often, and different when both name one."""
 FILLERS = frozenset(

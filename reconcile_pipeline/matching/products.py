@@ -11,6 +11,7 @@ from reconcile_pipeline.matching.name_words import (
     BRANDS,
     EDITIONS,
     FILLERS,
+    KINDS,
     SERVICE_SHORT,
     TERMS,
 )
@@ -47,4 +48,4 @@ def words_of(name: str) -> list[str]:
 
 def is_edition(word: str) -> bool:
     """Whether products that differ in this word are different products."""
-    return word in EDITIONS or word in AUDIENCES or any(letter.isdigit() for letter in word)
+    return word in EDITIONS | KINDS | AUDIENCES or any(letter.isdigit() for letter in word)

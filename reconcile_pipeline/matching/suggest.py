@@ -238,10 +238,10 @@ def _has_no_rival(mine: _Rated, rated: Sequence[_Rated], looked_at: Sequence[_Lo
     A name that differs in its legal form alone is a rival even of the very same name.
     """
     others = [look.judged for look in looked_at if look.place != mine.look.place]
+    if mine.look.judged.is_same:
+        return not any(other.is_equal and not other.is_contradicted for other in others)
     if any(other.is_equal for other in others):
         return False
-    if mine.look.judged.is_same:
-        return True
     close = any(
         each.score > mine.score - CLOSE for each in rated if each.look.place != mine.look.place
     )

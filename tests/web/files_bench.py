@@ -88,7 +88,9 @@ class Office:
 
     def cards(self) -> list[Row]:
         """The board, in a fixed order."""
-        found = self.call().books.ask("review_rows", **bulk.Filter(status="all").parameters)
+        books = self.call().books
+        ids = books.ask("review_ids", **bulk.Filter(status="all").parameters)
+        found = books.cards([row["card_id"] for row in ids])
         return sorted(found, key=lambda row: str(row["company_id"]))
 
     def preview(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconcile_pipeline.ledger.chain import Stamp, ledger_head
+from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.closings import close_period
 from reconcile_pipeline.ledger.decisions import read_decisions
 from reconcile_pipeline.reconciling.limits import Limits
@@ -26,7 +26,7 @@ def test_the_form_shows_the_line_before_anything_is_recorded(office: Any) -> Non
     text = office.page("1")
     assert "What 8 would change" in text
     assert '<td class="n">5</td><td class="n">8</td><td class="n">+30.00 USD</td>' in text
-    assert ledger_head(office.ledger)[0] == 0
+    assert office.ledger.head()[0] == 0
 
 
 @pytest.mark.parametrize(("company", "kinds"), [("1", []), ("2", ["zero"]), ("6", ["large"])])

@@ -143,7 +143,7 @@ def test_the_export_runs_no_formula(lived: Any) -> None:
 
 
 def _entries(office: Any) -> int:
-    return int(chain.ledger_head(office.ledger)[0])
+    return int(office.ledger.head()[0])
 
 
 def test_looking_proves_nothing_and_the_button_does(lived: Any) -> None:

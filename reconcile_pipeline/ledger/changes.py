@@ -13,7 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from reconcile_pipeline.ledger.chain import Stamp, append
+from reconcile_pipeline.ledger.chain import Entry, Stamp, append, append_all
+from reconcile_pipeline.ledger.lookups import rows_where
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import (
     chain,
@@ -104,12 +105,20 @@ def add_changes(
     stamp: Stamp,
 ) -> list[str]:
     """Append planned changes inside the caller's transaction; returns their ids."""
-    ids = []
+    entries = change_entries(decision_id, period, planned, stamp)
+    append_all(connection, entries)
+    return [str(entry.values["change_id"]) for entry in entries]
+
+
+def change_entries(
+    decision_id: str, period: str, planned: Iterable[PlannedChange], stamp: Stamp
+) -> list[Entry]:
+    """The entries that planned changes become."""
+    entries = []
     for change in planned:
         key = f"{decision_id}|{change.system}|{change.line_id}|{change.undoes or ''}"
-        change_id = hashlib.sha256(key.encode()).hexdigest()[:16]
-        entry = {
-            "change_id": change_id,
+        values = {
+            "change_id": hashlib.sha256(key.encode()).hexdigest()[:16],
             "decision_id": decision_id,
             "undoes": change.undoes,
             "period": period,
@@ -125,9 +134,8 @@ def add_changes(
             "currency": change.currency,
             "decided_by": stamp.by,
         }
-        append(connection, line_changes, entry, stamp)
-        ids.append(change_id)
-    return ids
+        entries.append(Entry(line_changes, values, stamp))
+    return entries
 
 
 def add_undoing(ledger: Ledger, change: Change, effective_on: date, stamp: Stamp) -> str:
@@ -159,23 +167,55 @@ def read_changes(
 ) -> list[Change]:
     """Every line change ever planned, with its state; oldest first.
 
-    `period` limits to one month's, `of` to those of some decisions.
+    `period` limits to one month's, `of` to those of some decisions, which are looked up by index.
     """
     query = sa.select(line_changes).order_by(line_changes.c.seq)
-    where = sa.select(_STATES)
     if period is not None:
         query = query.where(line_changes.c.period == period)
-    if of is not None:
-        query = query.where(line_changes.c.decision_id.in_(of))
-        own = sa.select(line_changes.c.change_id).where(line_changes.c.decision_id.in_(of))
-        where = where.where(_STATES.c.change_id.in_(own))
     # One look for all of it: somebody may be deciding meanwhile.
     with ledger.reading() as connection:
-        states = {str(row.change_id): ChangeState(row.state) for row in connection.execute(where)}
+        if of is not None:
+            return _changes_of(connection, query, of)
+        states = {
+            str(row.change_id): ChangeState(row.state)
+            for row in connection.execute(sa.select(_STATES))
+        }
         taken_back = set(connection.execute(_taken_back()).scalars())
         rows = [dict(row) for row in connection.execute(query).mappings()]
     return [
         _from_row(row, states[row["change_id"]], row["decision_id"] in taken_back) for row in rows
+    ]
+
+
+def _changes_of(
+    connection: sa.Connection, query: sa.Select[Any], decision_ids: Collection[str]
+) -> list[Change]:
+    """The same for a few decisions: by index, where the views would rank every change."""
+    rows = list(rows_where(connection, query, line_changes.c.decision_id, decision_ids))
+    change_ids = {str(row["change_id"]) for row in rows}
+    steps = [
+        (int(row["seq"]), str(row["change_id"]), str(row["state"]))
+        for step in (
+            sa.select(intents.c.seq, intents.c.change_id, sa.literal("intent").label("state")),
+            sa.select(outcomes.c.seq, outcomes.c.change_id, outcomes.c.state),
+        )
+        for row in rows_where(connection, step, step.selected_columns.change_id, change_ids)
+    ]
+    states = {change_id: ChangeState(state) for _seq, change_id, state in sorted(steps)}
+    taken_back = {
+        str(row["decision_id"])
+        for column in (withdrawals.c.decision_id, decisions.c.supersedes)
+        for row in rows_where(
+            connection, sa.select(column.label("decision_id")), column, decision_ids
+        )
+    }
+    return [
+        _from_row(
+            dict(row),
+            states.get(row["change_id"], ChangeState.QUEUED),
+            row["decision_id"] in taken_back,
+        )
+        for row in sorted(rows, key=lambda row: int(row["seq"]))
     ]
 
 

@@ -60,7 +60,7 @@ class Decided:
     @property
     def decision_id(self) -> str:
         """Stable name: card, version and turn."""
-        return short_hash(self.card_id, self.card_version, self.turn)
+        return _short_hash(self.card_id, self.card_version, self.turn)
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -74,8 +74,30 @@ class Decided:
         return self.reviewer.startswith(POLICY)
 
 
-def basis_row(basis: Basis) -> dict[str, str | None]:
-    """The columns that hold a basis."""
+def as_row(decided: Decided) -> dict[str, Any]:
+    """The columns of a decision, all of them text but the turn."""
+    return {
+        "decision_id": decided.decision_id,
+        "client_key": decided.client_key or decided.decision_id,
+        "batch_id": decided.batch_id,
+        "period": decided.period,
+        "card_id": decided.card_id,
+        "card_version": decided.card_version,
+        "turn": decided.turn,
+        "supersedes": decided.supersedes,
+        "decision": str(decided.decision),
+        "qty_target": _as_text(decided.qty_target),
+        "effective_on": _as_text(decided.effective_on),
+        "note": decided.note,
+        "expires_on": _as_text(decided.expires_on),
+        "bound": _as_text(decided.bound),
+        "reviewer": decided.reviewer,
+        "decided_at": decided.decided_at.astimezone(UTC).isoformat(),
+        **_basis_row(decided.basis),
+    }
+
+
+def _basis_row(basis: Basis) -> dict[str, str | None]:
     at = basis.evidence_as_of
     return {
         "company_id": basis.company_id,
@@ -83,9 +105,9 @@ def basis_row(basis: Basis) -> dict[str, str | None]:
         "service_group_id": basis.service_group_id,
         "service_name": basis.service_name,
         "finding": basis.finding,
-        "qty_psa": as_text(basis.qty_psa),
-        "qty_vendor": as_text(basis.qty_vendor),
-        "unit_price": as_text(basis.unit_price),
+        "qty_psa": _as_text(basis.qty_psa),
+        "qty_vendor": _as_text(basis.qty_vendor),
+        "unit_price": _as_text(basis.unit_price),
         "currency": basis.currency,
         "mapping_version": basis.mapping_version,
         "evidence_as_of": None if at is None else at.astimezone(UTC).isoformat(),
@@ -127,8 +149,7 @@ def from_row(row: Any) -> Decided:  # noqa: ANN401 - a row of the table, by colu
     )
 
 
-def as_text(value: Decimal | date | None) -> str | None:
-    """A number or a day as the ledger stores it."""
+def _as_text(value: Decimal | date | None) -> str | None:
     if isinstance(value, Decimal):
         return f"{value.normalize() + 0:f}"
     return None if value is None else value.isoformat()
@@ -142,6 +163,5 @@ def _as_day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
 
 
-def short_hash(*parts: object) -> str:
-    """A name of sixteen letters for anything."""
+def _short_hash(*parts: object) -> str:
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:16]

@@ -6,26 +6,21 @@ back silently: an undone decision gets a withdrawal beside it.
 """
 
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
-from reconcile_pipeline.ledger.chain import Stamp, append
-from reconcile_pipeline.ledger.changes import add_changes, intents_of
+from reconcile_pipeline.ledger.chain import Entry, Stamp, append, append_all
+from reconcile_pipeline.ledger.changes import change_entries, intents_of
 from reconcile_pipeline.ledger.closings import refuse_if_closed
-from reconcile_pipeline.ledger.decided import (
-    Decided,
-    as_text,
-    basis_row,
-    from_row,
-    short_hash,
-)
+from reconcile_pipeline.ledger.decided import Decided, as_row, from_row
+from reconcile_pipeline.ledger.known import Known, known_about
+from reconcile_pipeline.ledger.lookups import rows_where
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import confirmations, withdrawals
 from reconcile_pipeline.ledger.tables import decisions as table
-from reconcile_pipeline.ledger.turns import Turn, turn_after
+from reconcile_pipeline.ledger.turns import Turn
 from reconcile_pipeline.model import Category, PipelineError
 
 _STANDING = sa.table("standing_decisions", *(sa.column(column.name) for column in table.columns))
@@ -60,19 +55,26 @@ def record_decisions(
     Raises:
         PipelineError: `conflict`, when a card's version was decided differently before.
     """
+    items = list(decided)
     new: list[str] = []
     repeated: list[str] = []
     refused: list[tuple[Decided, PipelineError]] = []
+    entries: list[Entry] = []
     with ledger.writing() as connection:
-        for item in decided:
+        known = known_about(connection, items)
+        for item in items:
             try:
-                decision_id, is_new = _record(connection, item, origin)
+                told, is_new = _judge(known, item)
             except PipelineError as error:
                 if is_all_or_nothing:
                     raise
                 refused.append((item, error))
                 continue
-            (new if is_new else repeated).append(decision_id)
+            (new if is_new else repeated).append(told.decision_id)
+            if is_new:
+                known.add(told)
+                entries += _entries(told, origin)
+        append_all(connection, entries)
     return Recorded(tuple(new), tuple(repeated), tuple(refused))
 
 
@@ -137,11 +139,9 @@ def read_decisions(ledger: Ledger, period: str | None = None) -> list[Decided]:
 
 def decisions_of(ledger: Ledger, ids: Iterable[str]) -> list[Decided]:
     """The decisions of these ids, withdrawn ones included; oldest first."""
-    wanted = list(ids)
-    if not wanted:
-        return []
-    query = sa.select(table).where(table.c.decision_id.in_(wanted)).order_by(table.c.seq)
-    return [from_row(row) for row in ledger.rows(query)]
+    with ledger.reading() as connection:
+        rows = list(rows_where(connection, sa.select(table), table.c.decision_id, ids))
+    return [from_row(row) for row in sorted(rows, key=lambda row: int(row["seq"]))]
 
 
 def withdrawn_ids(ledger: Ledger) -> frozenset[str]:
@@ -156,89 +156,71 @@ def standing_decisions(
 ) -> list[Decided]:
     """Decisions in force, one per card version at most; oldest first.
 
-    `period` limits to one month's, `companies` to those about some companies.
+    `period` limits to one month's, `companies` to those about some, which are looked up by index.
     """
     query = sa.select(_STANDING).order_by(_STANDING.c.seq)
     if period is not None:
         query = query.where(_STANDING.c.period == period)
-    if companies is not None:
-        query = query.where(_STANDING.c.company_id.in_(list(companies)))
-    return [from_row(row) for row in ledger.rows(query)]
+    if companies is None:
+        return [from_row(row) for row in ledger.rows(query)]
+    with ledger.reading() as connection:
+        rows = list(rows_where(connection, query, _STANDING.c.company_id, companies))
+    return [from_row(row) for row in sorted(rows, key=lambda row: int(row["seq"]))]
 
 
-def confirmed_kinds(ledger: Ledger) -> dict[str, frozenset[str]]:
-    """What was confirmed, by decision."""
+def confirmed_kinds(
+    ledger: Ledger, *, of: Collection[str] | None = None
+) -> dict[str, frozenset[str]]:
+    """What was confirmed, by decision; `of` limits to some decisions."""
+    query = sa.select(confirmations.c.decision_id, confirmations.c.kind)
     found: dict[str, set[str]] = {}
-    for row in ledger.rows(sa.select(confirmations)):
-        found.setdefault(str(row["decision_id"]), set()).add(str(row["kind"]))
+    with ledger.reading() as connection:
+        rows = (
+            connection.execute(query).mappings()
+            if of is None
+            else rows_where(connection, query, confirmations.c.decision_id, of)
+        )
+        for row in rows:
+            found.setdefault(str(row["decision_id"]), set()).add(str(row["kind"]))
     return {decision_id: frozenset(kinds) for decision_id, kinds in found.items()}
 
 
-def _record(connection: sa.Connection, decided: Decided, origin: str) -> tuple[str, bool]:
-    refuse_if_closed(connection, decided.period)
-    if decided.client_key:
-        known = _one(connection, table.c.client_key == decided.client_key)
-        if known is not None:
-            if known.content != decided.content:
-                raise conflict_with(known, "the same key was used for another decision")
-            return known.decision_id, False
-    same_card = table.c.card_id == decided.card_id
-    same_numbers = table.c.card_version == decided.card_version
-    earlier = [
-        from_row(row)
-        for row in connection.execute(
-            sa.select(table).where(same_card, same_numbers).order_by(table.c.turn)
-        ).mappings()
-    ]
-    last = earlier[-1] if earlier else None
-    turn = turn_after(
-        last,
-        decided,
-        is_withdrawn=lambda decision_id: _is_withdrawn(connection, decision_id),
-        was_sent=lambda decision_id: bool(intents_of(connection, decision_id)),
-    )
-    if last is None or turn is Turn.NEW:
-        return _append(connection, decided, len(earlier) + 1, None, origin), True
-    if turn is Turn.CONFLICT:
+def _judge(known: Known, decided: Decided) -> tuple[Decided, bool]:
+    """The decision as it stands in the ledger then, and whether it is a new one.
+
+    Raises:
+        PipelineError: `conflict`, when the month is closed or somebody decided otherwise.
+    """
+    known.refuse_if_closed(decided.period)
+    same_key = known.by_key.get(decided.client_key) if decided.client_key else None
+    if same_key is not None:
+        if same_key.content != decided.content:
+            raise conflict_with(same_key, "the same key was used for another decision")
+        return same_key, False
+    earlier = known.on_same_numbers(decided)
+    place = known.turn_of(decided)
+    number = len(earlier) + 1
+    if not earlier or place is Turn.NEW:
+        return replace(decided, turn=number, supersedes=None), True
+    last = earlier[-1]
+    if place is Turn.CONFLICT:
         raise conflict_with(last)
-    if turn is Turn.SAME:
-        return last.decision_id, False
-    return _append(connection, decided, len(earlier) + 1, last.decision_id, origin), True
+    if place is Turn.SAME:
+        return last, False
+    return replace(decided, turn=number, supersedes=last.decision_id), True
 
 
-def _append(
-    connection: sa.Connection, decided: Decided, turn: int, supersedes: str | None, origin: str
-) -> str:
-    decision_id = short_hash(decided.card_id, decided.card_version, turn)
+def _entries(decided: Decided, origin: str) -> list[Entry]:
     stamp = Stamp(decided.reviewer, decided.decided_at, origin)
-    append(
-        connection,
-        table,
-        {
-            "decision_id": decision_id,
-            "client_key": decided.client_key or decision_id,
-            "batch_id": decided.batch_id,
-            "period": decided.period,
-            "card_id": decided.card_id,
-            "card_version": decided.card_version,
-            "turn": turn,
-            "supersedes": supersedes,
-            "decision": str(decided.decision),
-            "qty_target": as_text(decided.qty_target),
-            "effective_on": as_text(decided.effective_on),
-            "note": decided.note,
-            "expires_on": as_text(decided.expires_on),
-            "bound": as_text(decided.bound),
-            "reviewer": decided.reviewer,
-            "decided_at": decided.decided_at.astimezone(UTC).isoformat(),
-            **basis_row(decided.basis),
-        },
-        stamp,
-    )
-    for kind in sorted(decided.confirmed):
-        _confirm(connection, decision_id, kind, stamp)
-    add_changes(connection, decision_id, decided.period, decided.changes, stamp)
-    return decision_id
+    decision_id = decided.decision_id
+    return [
+        Entry(table, as_row(decided), stamp),
+        *(
+            Entry(confirmations, {"decision_id": decision_id, "kind": kind}, stamp)
+            for kind in sorted(decided.confirmed)
+        ),
+        *change_entries(decision_id, decided.period, decided.changes, stamp),
+    ]
 
 
 def _confirm(connection: sa.Connection, decision_id: str, kind: str, stamp: Stamp) -> None:

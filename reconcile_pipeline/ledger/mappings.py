@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from reconcile_pipeline.ledger.chain import Stamp, append
+from reconcile_pipeline.ledger.chain import Entry, Stamp, append_all
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import mappings as table
 from reconcile_pipeline.ledger.tables import psa_moves
@@ -78,13 +78,21 @@ def record_mappings(ledger: Ledger, entries: Iterable[Mapping], *, origin: str =
 
 def append_mappings(connection: sa.Connection, entries: Iterable[Mapping], origin: str) -> None:
     """Append entries inside the caller's transaction."""
-    for entry in entries:
-        row = {
-            **asdict(entry),
-            "multiplier": str(entry.multiplier),
-            "decided_at": entry.decided_at.astimezone(UTC).isoformat(),
-        }
-        append(connection, table, row, Stamp(entry.decided_by, entry.decided_at, origin))
+    append_all(
+        connection,
+        (
+            Entry(
+                table,
+                {
+                    **asdict(entry),
+                    "multiplier": str(entry.multiplier),
+                    "decided_at": entry.decided_at.astimezone(UTC).isoformat(),
+                },
+                Stamp(entry.decided_by, entry.decided_at, origin),
+            )
+            for entry in entries
+        ),
+    )
 
 
 def mappings_in_force(ledger: Ledger, *, until: datetime | None = None) -> list[Mapping]:

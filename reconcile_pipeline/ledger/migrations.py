@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from reconcile_pipeline.ledger.chain import Stamp, append
 from reconcile_pipeline.ledger.tables import (
+    INDEXES,
     SCHEMA_VERSION,
     accepted_pulls,
     append_only_triggers,
@@ -28,7 +29,8 @@ from reconcile_pipeline.ledger.tables import (
 )
 
 Make = Callable[[sa.Connection], None]
-_SECOND = 2
+_NEW_SINCE = {2: [psa_moves, moved_ids, count_rules], 3: [count_rules], 4: []}
+"""Kinds of entries that an older schema did not have; schema 4 had no indexes of its own."""
 _FROM_FIRST = "moved from schema 1"
 
 
@@ -39,10 +41,7 @@ def migrate(connection: sa.Connection, version: int, make: Make, path: Path | No
     if version == 1:
         _from_first(connection, make)
     else:
-        # Schema 2 did not know that a PSA can be moved away from, schema 3 no count rules.
-        _add(
-            connection, [psa_moves, moved_ids, count_rules] if version == _SECOND else [count_rules]
-        )
+        _add(connection, _NEW_SINCE[version])
 
 
 def _keep_copy(path: Path, version: int) -> None:
@@ -80,11 +79,13 @@ def _from_first(connection: sa.Connection, make: Make) -> None:
 
 
 def _add(connection: sa.Connection, new: list[sa.Table]) -> None:
-    """Add kinds of entries that the older schema did not have; nothing that is there changes."""
+    """Add what the older schema did not have; nothing that is there changes."""
     metadata.create_all(connection, tables=new)
     names = [table.name for table in new]
     for statement in append_only_triggers(connection.dialect.name, names):
         connection.exec_driver_sql(statement)
+    for index in INDEXES:
+        index.create(connection, checkfirst=True)
     connection.execute(versions.update().values(version=SCHEMA_VERSION))
 
 

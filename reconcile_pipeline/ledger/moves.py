@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from reconcile_pipeline.ledger.chain import Stamp, append
+from reconcile_pipeline.ledger.chain import Entry, Stamp, append, append_all
 from reconcile_pipeline.ledger.decided import Decided
 from reconcile_pipeline.ledger.mappings import Mapping, append_mappings
 from reconcile_pipeline.ledger.store import Ledger
@@ -94,9 +94,8 @@ def record_move(
     with ledger.writing() as connection:
         _append(connection, from_system, to_system, reason, stamp)
         both = {"from_system": from_system, "to_system": to_system}
-        for item in moved:
-            row = {**both, **asdict(item), "decided_by": stamp.by, "decided_at": at}
-            append(connection, moved_ids, row, stamp)
+        said = {**both, "decided_by": stamp.by, "decided_at": at}
+        append_all(connection, (Entry(moved_ids, said | asdict(item), stamp) for item in moved))
         append_mappings(connection, mappings, stamp.origin)
 
 

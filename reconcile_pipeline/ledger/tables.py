@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 metadata = sa.MetaData()
 versions = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, nullable=False))
@@ -129,6 +129,15 @@ closings = _entries(
     *(_text(name) for name in ("period", "action", "reason", "evidence", "cards_digest")),
     *(_text(name) for name in ("decided_by", "decided_at", "head_hash")),
 )
+
+INDEXES = (
+    # Who lays new entries over older tables asks about a few cards among very many decisions.
+    sa.Index("decisions_by_subject", decisions.c.company_id, decisions.c.service_group_id),
+    sa.Index("decisions_by_superseded", decisions.c.supersedes),
+    sa.Index("line_changes_by_decision", line_changes.c.decision_id),
+    sa.Index("outcomes_by_change", outcomes.c.change_id),
+)
+"""Other ways than by a unique key in which entries are looked up."""
 
 KINDS: dict[str, sa.Table] = {
     table.name: table

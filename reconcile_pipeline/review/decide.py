@@ -16,11 +16,12 @@ from reconcile_pipeline.ledger.changes import PlannedChange, read_changes
 from reconcile_pipeline.ledger.decided import Basis, Decided
 from reconcile_pipeline.ledger.decisions import (
     Recorded,
+    confirmed_kinds,
     read_decisions,
     record_decisions,
     standing_decisions,
 )
-from reconcile_pipeline.ledger.moves import as_said_in, ids_in, read_moves
+from reconcile_pipeline.ledger.moves import Move, as_said_in, ids_in, read_moves
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.model import Category, Decision, PipelineError
 from reconcile_pipeline.periods import first_day, next_period
@@ -53,16 +54,27 @@ class Door:
     def standing(self, companies: Iterable[str] | None = None) -> list[Decided]:
         """Every standing decision, or those about some companies, in the ids of this period's PSA.
 
-        A ledger that was moved from another PSA is read whole: it knows a company by several ids.
+        After a move from another PSA a company is looked for by the ids it had there, too.
         """
-        moves = read_moves(self.ledger) if self.psa else []
-        some = companies if len(moves) <= 1 else None
-        return self.translated(standing_decisions(self.ledger, companies=some))
+        moves = self._moves()
+        ids = ids_in(self.ledger, self.psa) if len(moves) > 1 else {}
+        if companies is not None:
+            asked = set(companies)
+            before = (
+                old for (kind, _psa, old), new in ids.items() if kind == "company" and new in asked
+            )
+            companies = asked.union(before)
+        said = standing_decisions(self.ledger, companies=companies)
+        return as_said_in(said, self.psa, moves, ids) if moves else said
 
     def translated(self, said: list[Decided]) -> list[Decided]:
         """Decisions in the ids of this period's PSA."""
-        moves = read_moves(self.ledger) if self.psa else []
-        return as_said_in(said, self.psa, moves, ids_in(self.ledger, self.psa)) if moves else said
+        moves = self._moves()
+        ids = ids_in(self.ledger, self.psa) if len(moves) > 1 else {}
+        return as_said_in(said, self.psa, moves, ids) if moves else said
+
+    def _moves(self) -> list[Move]:
+        return read_moves(self.ledger) if self.psa else []
 
     @property
     def usual_day(self) -> date:
@@ -129,7 +141,7 @@ def decide_by_policy(
     """
     known = {(item.card_id, item.card_version) for item in read_decisions(door.ledger, door.period)}
     said = by_subject(door.standing())
-    progress = progress_of(door.ledger, read_changes(door.ledger), limits)
+    progress = progress_of(read_changes(door.ledger), confirmed_kinds(door.ledger), limits)
     first = first_day(door.period)
     decided = []
     for behind in read_board(connection, door.period).values():

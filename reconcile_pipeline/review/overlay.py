@@ -10,18 +10,15 @@ from typing import Any
 import duckdb
 
 from reconcile_pipeline.ledger.changes import read_changes
-from reconcile_pipeline.ledger.decisions import decisions_of
+from reconcile_pipeline.ledger.decisions import confirmed_kinds, decisions_of
 from reconcile_pipeline.ledger.news import decisions_touched_since
-from reconcile_pipeline.reconciling.cards import Card
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.review.decide import Door, by_subject, subject_of
 from reconcile_pipeline.review.progress import progress_of
-from reconcile_pipeline.review.reading import ask_rows, read_cards
+from reconcile_pipeline.review.reading import read_cards_about
 from reconcile_pipeline.review.tables import status_row
 
 Connection = duckdb.DuckDBPyConnection
-MOST_SUBJECTS = 500
-"""Beyond that, reading everything once is quicker than asking for each."""
 Subject = tuple[str, str]
 """Company and service group: what a card is about, in every month."""
 
@@ -31,30 +28,20 @@ def changed_since(door: Door, entry: int) -> set[Subject]:
     ids = decisions_touched_since(door.ledger, entry)
     if not ids:
         return set()
-    said = door.translated(decisions_of(door.ledger, ids))
-    return {(item.basis.company_id, item.basis.service_group_id) for item in said}
+    said = decisions_of(door.ledger, ids)
+    # By both names: after a move the tables may still show the cards of the PSA that was left.
+    return set(by_subject(said)) | set(by_subject(door.translated(said)))
 
 
 def standings(
     connection: Connection, door: Door, limits: Limits, subjects: Collection[Subject]
 ) -> list[dict[str, Any]]:
     """The rows of `review.card_status` for these subjects' cards of the month, as they are now."""
-    if len(subjects) > MOST_SUBJECTS:
-        cards = list(read_cards(connection, door.period).values())
-        about, of = by_subject(door.standing()), None
-    else:
-        query = (
-            "select * from recon.cards where period = $period"
-            " and list_contains($subjects, concat(company_id, '|', service_group_id))"
-        )
-        wanted = ["|".join(subject) for subject in subjects]
-        rows = ask_rows(connection, query, door.period, subjects=wanted)
-        cards = [Card.from_row(row) for row in rows]
-        about = by_subject(door.standing({company for company, _group in subjects}))
-        of = [item.decision_id for said in about.values() for item in said]
-    progress = progress_of(door.ledger, read_changes(door.ledger, of=of), limits)
-    return [
-        status_row(card, about.get(subject_of(card), ()), progress)
-        for card in cards
-        if subject_of(card) in subjects
-    ]
+    cards = read_cards_about(connection, door.period, subjects) if subjects else []
+    if not cards:
+        return []
+    about = by_subject(door.standing({company for company, _group in subjects}))
+    ids = {item.decision_id for card in cards for item in about.get(subject_of(card), ())}
+    changes = read_changes(door.ledger, of=ids)
+    progress = progress_of(changes, confirmed_kinds(door.ledger, of=ids), limits)
+    return [status_row(card, about.get(subject_of(card), ()), progress) for card in cards]

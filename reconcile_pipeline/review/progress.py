@@ -1,17 +1,22 @@
 """How far each decision's line changes got, and which confirmations they still wait for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reconcile_pipeline.ledger.changes import Change
-from reconcile_pipeline.ledger.decisions import confirmed_kinds
-from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.reconciling.board import Progress
 from reconcile_pipeline.reconciling.limits import Limits, confirmations_needed
 
 
-def progress_of(ledger: Ledger, changes: Sequence[Change], limits: Limits) -> dict[str, Progress]:
-    """Progress by decision id; decisions without line changes have none."""
-    confirmed = confirmed_kinds(ledger)
+def progress_of(
+    changes: Sequence[Change], confirmed: Mapping[str, frozenset[str]], limits: Limits
+) -> dict[str, Progress]:
+    """Progress by decision id; decisions without line changes have none.
+
+    Args:
+        changes: line changes of all decisions that are asked about.
+        confirmed: what was confirmed, by decision.
+        limits: what has to be confirmed.
+    """
     found: dict[str, list[Change]] = {}
     for change in changes:
         if change.undoes is None:

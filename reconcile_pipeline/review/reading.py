@@ -72,6 +72,23 @@ def read_cards(
     return {str(row["card_id"]): Card.from_row(row) for row in rows}
 
 
+def read_cards_about(
+    connection: Connection, period: str, subjects: Collection[tuple[str, str]]
+) -> list[Card]:
+    """The period's cards about these companies and services, in no order."""
+    query = (
+        "select cards.* from recon.cards as cards"
+        " semi join (select unnest($companies) as company_id, unnest($groups) as service_group_id)"
+        " as wanted on cards.company_id = wanted.company_id"
+        " and cards.service_group_id = wanted.service_group_id"
+        " where cards.period = $period"
+    )
+    asked = sorted(subjects)
+    companies, groups = ([subject[part] for subject in asked] for part in (0, 1))
+    rows = ask_rows(connection, query, period, companies=companies, groups=groups)
+    return [Card.from_row(row) for row in rows]
+
+
 def read_open_cards(connection: Connection, period: str) -> list[dict[str, Any]]:
     """The discrepancies that wait for a decision, dearest first, as rows for an export."""
     query = (

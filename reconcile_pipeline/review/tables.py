@@ -12,7 +12,12 @@ import duckdb
 from reconcile_pipeline.ledger.changes import Change, read_changes, read_trail
 from reconcile_pipeline.ledger.closings import closing_history
 from reconcile_pipeline.ledger.decided import Decided
-from reconcile_pipeline.ledger.decisions import read_decisions, standing_decisions, withdrawn_ids
+from reconcile_pipeline.ledger.decisions import (
+    confirmed_kinds,
+    read_decisions,
+    standing_decisions,
+    withdrawn_ids,
+)
 from reconcile_pipeline.ledger.mappings import mapping_history
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.periods import first_day
@@ -37,7 +42,7 @@ def fill_review_tables(connection: Connection, door: Door, limits: Limits) -> No
     board = read_board(connection, period)
     said = door.standing()
     changes = read_changes(ledger)
-    progress = progress_of(ledger, changes, limits)
+    progress = progress_of(changes, confirmed_kinds(ledger), limits)
     about = by_subject(said)
     status = [
         status_row(behind.card, about.get(subject_of(behind.card), ()), progress)

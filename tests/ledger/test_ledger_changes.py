@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from reconcile_pipeline.ledger.chain import Stamp, append
+from reconcile_pipeline.ledger.chain import Stamp, append_all
 from reconcile_pipeline.ledger.changes import (
     Change,
     Intent,
@@ -93,16 +93,14 @@ def test_a_decision_and_its_changes_are_kept_together_or_not_at_all(
     ledger: Ledger, plan: Plan, planned: MakePlanned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failure between the decision and its last change leaves neither."""
-    count = 0
 
-    def fail_at_second(*arguments: Any) -> int:
-        nonlocal count
-        count += 1
-        if count == 2:
-            raise ZeroDivisionError
-        return append(*arguments)
+    def fail_at_last(connection: Any, entries: Any) -> int:
+        *others, _last = entries
+        assert len(others) == 2
+        append_all(connection, others)
+        raise ZeroDivisionError
 
-    monkeypatch.setattr("reconcile_pipeline.ledger.changes.append", fail_at_second)
+    monkeypatch.setattr("reconcile_pipeline.ledger.decisions.append_all", fail_at_last)
     with pytest.raises(ZeroDivisionError):
         plan(planned(), planned(line_id="l2"))
     assert (read_decisions(ledger), read_changes(ledger)) == ([], [])

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from nemesis import schedule
 
 from reconcile_pipeline.http import Certainty, WritingClient
-from reconcile_pipeline.ledger import closings, decisions
+from reconcile_pipeline.ledger import closings, decisions, known
 from reconcile_pipeline.ledger.tables import intents
+from reconcile_pipeline.ledger.turns import Turn
 from reconcile_pipeline.model import ChangeState
 from reconcile_pipeline.reconciling import decide as rules
 from reconcile_pipeline.review import decide as door
@@ -151,7 +152,7 @@ def reconciles_without_a_figure(patch: Patch) -> None:
 
 @breaks
 def lets_a_second_person_decide_too(patch: Patch) -> None:
-    patch.setattr(decisions, "_is_withdrawn", lambda *_arguments: True)
+    patch.setattr(known.Known, "turn_of", lambda *_arguments: Turn.NEW)
 
 
 @breaks
@@ -190,7 +191,7 @@ def calls_a_person_at_the_first_trouble(patch: Patch) -> None:
 
 @breaks
 def writes_into_closed_months(patch: Patch) -> None:
-    for module in (batch, decisions, undo):
+    for module in (batch, decisions, known, undo):
         patch.setattr(module, "refuse_if_closed", lambda *_arguments: None)
     patch.setattr(closings, "refuse_if_closed", lambda *_arguments: None)
     patch.setattr(schedule, "refuse_if_closed", lambda *_arguments: None)

@@ -1,11 +1,13 @@
 """What the ledger learned since the tables were filled, laid over them, gives today's tables."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reconcile_pipeline.ledger.decisions import confirm_decision, withdraw_decision
+from reconcile_pipeline.ledger.moves import MovedId, name_psa, record_move
 from reconcile_pipeline.model import ChangeState, Decision, PipelineError
 from reconcile_pipeline.review.overlay import changed_since, standings
 
@@ -74,3 +76,36 @@ def test_nothing_new_concerns_nothing(one: Any) -> None:
     """A reader who knows the newest entry has nothing to lay over."""
     one.decide(one.wanted(one.card()))
     assert changed_since(one.door(), one.ledger.head()[0]) == set()
+
+
+def test_a_move_to_another_psa_concerns_everything_ever_decided(one: Any) -> None:
+    """After it each decision may be about other ids: those of either PSA are looked at again."""
+    name_psa(one.ledger, "old", one.stamp())
+    card = one.card()
+    one.decide(one.wanted(card))
+    entry = one.ledger.head()[0]
+    door = replace(one.door(), psa="new")
+    assert changed_since(door, entry) == set()
+    group = card["service_group_id"]
+    moved = [
+        MovedId("company", "1", "One", "71", "One", "name"),
+        MovedId("group", group, "S", "g7", "S", "name"),
+    ]
+    record_move(
+        *(one.ledger, "old", "new"), moved=moved, mappings=(), reason="r", stamp=one.stamp()
+    )
+    assert changed_since(door, entry) == {("1", group), ("71", "g7")}
+    (said,) = door.standing({"71"})
+    assert (said.basis.company_id, said.basis.service_group_id) == ("71", "g7")
+    assert door.standing({"70"}) == []
+
+
+def test_subjects_without_a_card_have_no_row(one: Any) -> None:
+    """Neither a customer of another month nor another service of this one is made up."""
+    card = one.card()
+    others = {("2", card["service_group_id"]), (card["company_id"], "g-none")}
+    assert standings(one.connection, one.door(), one.limits, others) == []
+    own = (card["company_id"], card["service_group_id"])
+    (row,) = standings(one.connection, one.door(), one.limits, {*others, own})
+    one.fill()
+    assert one.rows("review.card_status") == [row]

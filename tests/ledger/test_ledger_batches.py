@@ -9,7 +9,15 @@ import pytest
 import sqlalchemy as sa
 
 from reconcile_pipeline.ledger.chain import Stamp, verify
-from reconcile_pipeline.ledger.changes import PlannedChange, read_changes
+from reconcile_pipeline.ledger.changes import (
+    Intent,
+    Outcome,
+    PlannedChange,
+    read_changes,
+    record_intent,
+    record_outcome,
+    take_lease,
+)
 from reconcile_pipeline.ledger.decided import Decided
 from reconcile_pipeline.ledger.decisions import (
     confirm_decision,
@@ -22,10 +30,12 @@ from reconcile_pipeline.ledger.decisions import (
 from reconcile_pipeline.ledger.lookups import AT_ONCE
 from reconcile_pipeline.ledger.store import Ledger
 from reconcile_pipeline.ledger.tables import INDEXES, chain, versions
+from reconcile_pipeline.model import ChangeState
 
 Place = Any
 Make = Callable[..., Decided]
 MakePlanned = Callable[..., PlannedChange]
+MakeDraft = Callable[..., Intent]
 MakeStamp = Callable[..., Stamp]
 
 
@@ -106,18 +116,25 @@ def test_more_than_fit_into_one_question_are_all_looked_up(
 
 
 def test_a_few_are_read_as_out_of_all(
-    filled: Ledger, decided: Make, planned: MakePlanned, stamp: MakeStamp
+    filled: Ledger, decided: Make, planned: MakePlanned, stamp: MakeStamp, draft: MakeDraft
 ) -> None:
     """What is read by company or decision is what reading everything tells about those."""
     basis = replace(decided().basis, company_id="8")
     more = [
         decided(card_id="d", basis=basis, changes=(planned(line_id="l7"),)),
         decided(card_id="e", basis=basis, changes=(planned(),)),
+        decided(card_id="f", reviewer="policy:small", changes=(planned(line_id="l8"),)),
         decided(card_id="f"),
     ]
     ids = record_decisions(filled, more, origin="tests").new
     withdraw_decision(filled, ids[1], reason="r", stamp=stamp())
     confirm_decision(filled, ids[0], "large", stamp("eve"))
+    epoch = take_lease(filled, "host", stamp())
+    (change,) = (item for item in read_changes(filled) if item.decision_id == ids[0])
+    for attempt in (1, 2):
+        record_outcome(filled, Outcome(change.change_id, ChangeState.NOT_APPLIED), stamp())
+        intent = draft(change.change_id, epoch, attempt)
+        record_intent(filled, change, intent, "PATCH", stamp())
     everything = standing_decisions(filled)
     for companies in ({"7"}, {"8"}, {"7", "8"}, set()):
         assert standing_decisions(filled, companies=companies) == [

@@ -6,6 +6,7 @@ Pure functions: the instant always comes in as an argument. No settings, no file
 
 import re
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from reconcile_pipeline.model import Category, PipelineError
@@ -34,6 +35,7 @@ def period_of(day: date) -> str:
     return f"{day.year:04d}-{day.month:02d}"
 
 
+@lru_cache(maxsize=1000)
 def first_day(period: str) -> date:
     """Return the first day of a month.
 
@@ -63,6 +65,7 @@ def previous_period(period: str) -> str:
     return period_of(first_day(period) - timedelta(days=1))
 
 
+@lru_cache(maxsize=1000)
 def next_period(period: str) -> str:
     """Return the month after."""
     return period_of(last_day(period) + timedelta(days=1))

@@ -6,6 +6,7 @@ it read is still true when it commits. Back the ledger up: nothing else holds wh
 
 import contextlib
 import sqlite3
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,7 @@ class Ledger:
         # Connections kept for the next question are given back with the ledger, not some day.
         weakref.finalize(self, self.engine.dispose)
         self._writer = self.engine.execution_options(**{_SAFE: True})
+        self._thread = threading.local()
         self._reader = self.engine
         if self.path is None:
             # Otherwise each statement would see what was committed just before it.
@@ -77,8 +79,31 @@ class Ledger:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """One consistent look; never waits for writers."""
-        with self._telling(), self._reader.connect() as connection, connection.begin():
-            yield connection
+        look: contextlib.ExitStack | None = getattr(self._thread, "look", None)
+        with self._telling():
+            if look is None:
+                with self._reader.connect() as connection, connection.begin():
+                    yield connection
+                return
+            if self._thread.connection is None:
+                connection = look.enter_context(self._reader.connect())
+                look.enter_context(connection.begin())
+                self._thread.connection = connection
+            yield self._thread.connection
+
+    @contextlib.contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Make everything this thread reads inside of one instant, by one connection.
+
+        A connection is opened by the first question only, and not kept afterwards: somebody may
+        put a backup in the file's place.
+        """
+        with contextlib.ExitStack() as look:
+            self._thread.look, self._thread.connection = look, None
+            try:
+                yield
+            finally:
+                self._thread.look = self._thread.connection = None
 
     @contextlib.contextmanager
     def server_lock(self, number: int) -> Iterator[bool]:

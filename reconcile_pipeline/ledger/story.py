@@ -73,38 +73,21 @@ class Told:
     ways: tuple[Way, ...]
 
 
-def ids_of(
-    ledger: Ledger, psa: str, company_id: str, service_group_id: str
-) -> tuple[list[str], list[str]]:
-    """Every id that a company and a service group ever had, those of PSAs that were left too."""
-    companies, groups = [company_id], [service_group_id]
-    for key, to in _moves(ledger, psa)[1].items():
-        if key[0] == "company" and to == company_id:
-            companies.append(key[2])
-        elif key[0] == "group" and to == service_group_id:
-            groups.append(key[2])
-    return companies, groups
-
-
-def story_of(
-    ledger: Ledger, psa: str, company_id: str, service_group_id: str, card_ids: Sequence[str]
-) -> list[Told]:
+def story_of(ledger: Ledger, psa: str, company_id: str, service_group_id: str) -> list[Told]:
     """Everything about one company and service, of any month, newest decision first.
 
-    Args:
-        ledger: where it stands.
-        psa: the PSA whose ids are given; what was said before a move to it is told in its ids.
-        company_id: the company.
-        service_group_id: the service group.
-        card_ids: its cards in every month, under every id: the ledger finds those by an index.
+    The ids are those of this PSA; what was said before a move to it is told in them.
     """
-    query = sa.select(decisions).where(decisions.c.card_id.in_(card_ids))
+    moves, ids = _moves(ledger, psa)
+    query = sa.select(decisions.c.decision_id).where(
+        decisions.c.company_id.in_(_names_of("company", company_id, ids)),
+        decisions.c.service_group_id.in_(_names_of("group", service_group_id, ids)),
+    )
     found = [str(row["decision_id"]) for row in ledger.rows(query)]
     if not found:
         return []
     # Entries only ever get more: what a second look adds is about other decisions.
     said = decisions_of(ledger, found)
-    moves, ids = _moves(ledger, psa)
     if ids:
         said = as_said_in(said, psa, moves, ids)
     subject = (company_id, service_group_id)
@@ -113,6 +96,11 @@ def story_of(
     ]
     with ledger.reading() as connection:
         return _told(connection, about)
+
+
+def _names_of(kind: str, now: str, ids: Ids) -> list[str]:
+    """Every id it ever had, those in PSAs that were left too."""
+    return [now, *(key[2] for key, to in ids.items() if key[0] == kind and to == now)]
 
 
 def _moves(ledger: Ledger, psa: str) -> tuple[list[Move], Ids]:

@@ -280,7 +280,11 @@ RECON_TABLES = (
             text("record_kind", "company, agreement, agreement_line, account, subscription, …"),
             text("record_id", "The system's id of the record."),
             text("name", "Its name or text.", null=True),
-            text("company_id", "The PSA company, where known.", null=True),
+            text(
+                "company_id",
+                "The PSA company, where known; of an account, the mapped one.",
+                null=True,
+            ),
             text("account_id", "The vendor account, where known.", null=True),
             text("service_id", "The vendor service, where known.", null=True),
             decimal("qty", "Units left out; null where the record carries none.", null=True),
@@ -313,6 +317,7 @@ RECON_TABLES = (
         (
             PERIOD,
             CARD_ID,
+            text("psa", "The PSA that invoices it, by its name in the settings."),
             text("company_id", "The PSA company."),
             text("company_name", "Its name."),
             text("service_group_id", "The service group."),

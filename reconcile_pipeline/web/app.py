@@ -78,11 +78,17 @@ def _endpoint(desk: Desk, item: Page, method: str) -> Callable[[Request], Awaita
         if refusal is not None:
             return refusal
         if method == "GET":
-            return await run_in_threadpool(answer, _call(desk, request))  # type: ignore[arg-type]
+            return await run_in_threadpool(_shown, answer, _call(desk, request))  # type: ignore[arg-type]
         async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
             return await run_in_threadpool(answer, _call(desk, request, form))  # type: ignore[arg-type]
 
     return endpoint
+
+
+def _shown(show: Callable[[Call], Response], call: Call) -> Response:
+    """Show a page; all of what it reads in the ledger is of one instant."""
+    with call.desk.site.ledger.one_look():
+        return show(call)
 
 
 def _call(desk: Desk, request: Request, form: FormData | None = None) -> Call:

@@ -27,6 +27,7 @@ MOST_KEPT = 200
 """Answers kept of one snapshot."""
 _SEARCH = "set search_path = 'published.main,memory.main'"
 _OVERLAY = ("status", "why", "decision_id", "decision", "decided_by", "decided_at")
+_FRESH = {"card_id": "varchar", **dict.fromkeys(_OVERLAY, "varchar"), "decided_at": "timestamp"}
 
 
 class Snapshot:
@@ -42,16 +43,15 @@ class Snapshot:
         self._lock = threading.Lock()
         self._kept: dict[str, list[Row]] = {}
         self._made: dict[str, Any] = {}
+        self._threads = threading.local()
         self._connection = duckdb.connect(config={"threads": 2})
         self._connection.execute("set timezone = 'UTC'")
         # The path is our own; a quote in a folder's name would end the text early.
         path = str(version).replace("'", "''")
         self._connection.execute(f"attach '{path}' as published (read_only)")
         self._connection.execute(_SEARCH)
-        board = _statement("board")
         self._connection.execute(
-            f"create table memory.main.board as {board}",
-            {"period": period},
+            f"create table memory.main.board as {_text('board')}", {"period": period}
         )
         self._connection.execute("create unique index board_cards on memory.main.board (card_id)")
         self._entry: int = next((row["entry"] for row in self.ask("ledger_state")), 0)
@@ -61,6 +61,13 @@ class Snapshot:
         cursor = self._connection.cursor()
         cursor.execute(_SEARCH)
         return cursor
+
+    def _own(self) -> duckdb.DuckDBPyConnection:
+        """The connection of this thread: making one for each question would double its time."""
+        if not hasattr(self._threads, "connection"):
+            self._threads.connection = self.connection()
+        connection: duckdb.DuckDBPyConnection = self._threads.connection
+        return connection
 
     @cached_property
     def file(self) -> duckdb.DuckDBPyConnection:
@@ -73,8 +80,8 @@ class Snapshot:
         """The rows of a file of `sql/pages`, as dictionaries; $period needs not be given."""
         statement = _statement(question)
         values = {"period": self.period, **parameters}
-        named = {name: values[name] for name in _names(question)}
-        result = self.connection().execute(statement, named)
+        named = {name: values[name] for name in statement.named_parameters}
+        result = self._own().execute(statement, named)
         columns = [column[0] for column in result.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
@@ -105,7 +112,8 @@ class Snapshot:
         """Lay what the ledger learned since over the board."""
         entry, _hash = door.ledger.head()
         with self._lock:
-            if entry == self._entry:
+            if entry <= self._entry:
+                # Another request looked later and was here first.
                 return
             subjects = changed_since(door, self._entry)
             if subjects:
@@ -113,14 +121,14 @@ class Snapshot:
             self._entry = entry
 
     def _update(self, rows: Sequence[Row]) -> None:
-        assignments = ", ".join(f"{name} = ${name}" for name in _OVERLAY)
-        self._connection.execute("begin")
-        for row in rows:
-            self._connection.execute(
-                f"update memory.main.board set {assignments} where card_id = $card_id",  # noqa: S608 - names above
-                {name: row[name] for name in (*_OVERLAY, "card_id")},
-            )
-        self._connection.execute("commit")
+        assignments = ", ".join(f"{name} = fresh.{name}" for name in _OVERLAY)
+        # One statement: thousands of cards, each updated by itself, would take as many steps.
+        columns = ", ".join(f"unnest(${name}::{kind}[]) as {name}" for name, kind in _FRESH.items())
+        self._connection.execute(
+            f"update memory.main.board set {assignments} from (select {columns}) as fresh"  # noqa: S608 - names above
+            " where board.card_id = fresh.card_id",
+            {name: [row[name] for row in rows] for name in _FRESH},
+        )
         self._kept = {}
 
     def close(self) -> None:
@@ -195,13 +203,12 @@ class NothingPublishedError(PipelineError):
         )
 
 
-@cache
-def _statement(question: str) -> str:
+def _text(question: str) -> str:
     return sql_file("pages", question).read_text(encoding="utf-8")
 
 
 @cache
-def _names(question: str) -> frozenset[str]:
-    """The parameters a question takes."""
-    (statement,) = duckdb.extract_statements(_statement(question))
-    return frozenset(statement.named_parameters)
+def _statement(question: str) -> duckdb.Statement:
+    """A question, parsed once: that takes as long as answering it."""
+    (statement,) = duckdb.extract_statements(_text(question))
+    return statement

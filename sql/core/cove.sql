@@ -324,7 +324,8 @@ select
     memberships.last_seen_at,
     $pull_id as pull_id
 from memberships
-inner join services on memberships.service_id = services.service_id;
+inner join services on memberships.service_id = services.service_id
+order by memberships.account_id;
 
 -- What a record is counted with rather than as: users of a tenant, GB of a device.
 create or replace temp table amounts as

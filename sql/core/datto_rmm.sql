@@ -233,7 +233,8 @@ select
         else make_timestamp(cast(try_cast(device.lastseen as double) * 1000000 as bigint))
     end as last_seen_at,
     $pull_id as pull_id
-from memberships;
+from memberships
+order by account_id;
 
 -- Every service of every site, with an explicit zero: the lists are whole. Antivirus is zero only where
 -- an agent looked for it, or where there is no device.

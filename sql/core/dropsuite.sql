@@ -204,7 +204,8 @@ select
     try_cast(mailbox.last_backup as timestamp) as last_seen_at,
     $pull_id as pull_id
 from mailboxes
-where excluded_reason is null;
+where excluded_reason is null
+order by account_id;
 
 insert into core.usage by name
 select

@@ -157,7 +157,8 @@ select
     cast(try_cast(agent.last_callback_at as timestamptz) at time zone 'UTC' as timestamp) as last_seen_at,
     $pull_id as pull_id
 from agents
-where has_account;
+where has_account
+order by account_id;
 
 insert into core.left_out by name
 select

@@ -190,7 +190,8 @@ select
     finished_at as last_seen_at,
     $pull_id as pull_id
 from pairs
-where excluded_reason is null;
+where excluded_reason is null
+order by account_id;
 
 insert into core.usage by name
 select

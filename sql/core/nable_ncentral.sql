@@ -327,7 +327,8 @@ select
     cast(null as varchar) as domain,
     try_cast(device.lastappliancecheckintime as timestamptz) at time zone 'UTC' as last_seen_at,
     $pull_id as pull_id
-from memberships;
+from memberships
+order by account_id;
 
 -- An account with devices has a row for every service in use: 0 where it has none of it.
 insert into core.usage by name

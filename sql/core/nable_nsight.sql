@@ -138,7 +138,8 @@ inner join features
             when 'mob' then devices.device.mob
             when 'webprotection' then devices.device.webprotection
             else devices.device.takecontrol
-        end = '1';
+        end = '1'
+order by account_id;
 
 insert into core.usage by name
 with counted as (

@@ -167,7 +167,8 @@ select
     device.dnsname as domain,
     cast(to_timestamp(device.lastcontact) at time zone 'UTC' as timestamp) as last_seen_at,
     $pull_id as pull_id
-from memberships;
+from memberships
+order by account_id;
 
 insert into core.usage by name
 select

@@ -382,7 +382,8 @@ inner join counts
         agents.agent.siteid = counts.site_id
         and counts.unknown_because is null
         and counts.service_id not like '%|purchased'
-where agents.excluded_reason is null;
+where agents.excluded_reason is null
+order by agents.account_id;
 
 insert into core.left_out by name
 select

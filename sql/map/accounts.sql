@@ -94,3 +94,4 @@ select
             then concat('The PSA renamed the company; mapped as “', joined.mapped_company_name, '”.')
     end as drift
 from joined
+order by company_id

@@ -1,7 +1,8 @@
--- A company's accounts at the vendors, with who mapped them. Inputs: map.accounts.
--- Parameters: $period, $customer.
+-- A company's accounts at the vendors in two months, with who mapped them. Inputs: map.accounts.
+-- Parameters: $period, $before, $customer.
 
 select
+    accounts.period,
     accounts.system,
     accounts.account_id as item_id,
     accounts.account_name as item_name,
@@ -12,7 +13,7 @@ select
     accounts.drift
 from map.accounts as accounts
 where
-    accounts.period = $period
+    accounts.period in ($before, $period)
     and accounts.company_id = $customer
     and accounts.state = 'mapped'
 order by accounts.system, accounts.account_name, accounts.account_id

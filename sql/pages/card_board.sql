@@ -1,4 +1,4 @@
--- One card as the lists know it. Inputs: board. Parameter: $card_id.
+-- One card. Inputs: board. Parameter: $card_id.
 
 select
     board.period,
@@ -22,6 +22,12 @@ select
     board.reason,
     board.next_step,
     board.first_seen_period,
+    board.psa,
+    board.qty_included,
+    board.qty_purchased,
+    board.qty_vendor_invoiced,
+    board.equation,
+    board.mapping_version,
     board.status,
     board.why,
     board.decision_id,

@@ -17,9 +17,5 @@ where
     history.company_id = $customer
     and history.service_group_id = $service
     and history.period between $from_period and $period
-    and history.card_id in (
-        select cards.card_id
-        from recon.cards as cards
-        where cards.company_id = $customer and cards.psa = $psa
-    )
+    and history.psa = $psa
 order by history.period

@@ -106,3 +106,4 @@ inner join map.accounts as accounts
         and accounts.is_listed
 inner join feeds on usage.system = feeds.system and usage.service_id = feeds.service_id
 inner join cards on accounts.company_id = cards.company_id and feeds.service_group_id = cards.service_group_id
+order by card_id

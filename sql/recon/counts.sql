@@ -323,3 +323,4 @@ select
     ) as equation,
     written.rule
 from written
+order by company_id

@@ -89,13 +89,18 @@ select
     left_out.record_kind,
     left_out.record_id,
     left_out.name,
-    left_out.company_id,
+    coalesce(left_out.company_id, accounts.company_id) as company_id,
     left_out.account_id,
     left_out.service_id,
     left_out.qty,
     left_out.reason
 from core.left_out as left_out
 inner join pulls on left_out.pull_id = pulls.pull_id
+left join map.accounts as accounts
+    on
+        left_out.system = accounts.system
+        and left_out.account_id = accounts.account_id
+        and accounts.period = $period
 
 union all
 
@@ -134,3 +139,4 @@ left join service_units
     on
         excluded_services.system = service_units.system
         and excluded_services.service_id = service_units.service_id
+order by company_id

@@ -35,6 +35,7 @@ with written as (
 select
     cards.period,
     cards.card_id,
+    cards.psa,
     cards.company_id,
     cards.company_name,
     cards.service_group_id,
@@ -56,3 +57,4 @@ from recon.cards as cards
 inner join review.card_status as card_status on cards.card_id = card_status.card_id
 left join written on cards.card_id = written.card_id
 where cards.period = $period
+order by cards.company_id

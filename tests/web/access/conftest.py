@@ -70,6 +70,8 @@ class Probe:
     users: UsersFile
     time: list[float]
     done: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    """Those of `done` that a page would have changed something for."""
 
     @property
     def host(self) -> str:
@@ -227,6 +229,10 @@ def _pages(probe: Probe) -> list[Route]:
         probe.done.append(f"{call.user.name} {call.path} {call.text('note')}".strip())
         return PlainTextResponse(f"{call.user.name} {call.user.role} {call.user.how} {call.csrf}")
 
+    def change(call: Any) -> Response:
+        probe.changed.append(call.path)
+        return note(call)
+
     async def breaks(_request: Any) -> Response:
         raise RuntimeError("a mistake of ours")
 
@@ -238,7 +244,7 @@ def _pages(probe: Probe) -> list[Route]:
         Route("/forgets", forgets, methods=["GET", "POST"]),
     ]
     for page in PAGES:
-        item = replace(page, show=page.show and note, do=page.do and note)
+        item = replace(page, show=page.show and note, do=page.do and change)
         methods = [name for name, does in (("GET", item.show), ("POST", item.do)) if does]
         desk: Any = None
         found += [Route(page.path, review._endpoint(desk, item, m), methods=[m]) for m in methods]

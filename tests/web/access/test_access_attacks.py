@@ -216,8 +216,8 @@ def test_reading_never_changes(
     for method in ("GET", "HEAD"):
         address = f"{filled(path)}?{sent(by).decode()}"
         probe.call(method, address, ("Cookie", by.cookie), ("Sec-Fetch-Site", "cross-site"))
-    shown = [line for line in probe.done if path not in SHOWING]
-    assert shown == []
+    # A page may have such an address: /syncs/refresh could be a system's of that name.
+    assert probe.changed == []
     assert probe.get("/", by=by).status == 200
 
 

@@ -71,6 +71,7 @@ PAGES = (
     Page("/syncs/run", do=syncs.run, may_do=Role.APPROVER),
     Page("/syncs/refresh", do=syncs.refresh, may_do=Role.APPROVER),
     Page("/syncs/{system}", syncs.show_one),
+    Page("/syncs/{system}/difference", syncs.difference),
     Page("/syncs/{system}/accept", do=syncs.accept, may_do=Role.APPROVER),
     Page("/tasks", working.show),
     Page("/writeback", writeback.show),

@@ -41,6 +41,17 @@ def show_one(call: Call) -> Response:
     return _one(call, None, 200)
 
 
+def difference(call: Call) -> Response:
+    """Tell what accepting a held-back pull would change: a part of the overview, asked for later.
+
+    The month is built once more for it, which takes a moment.
+    """
+    name = call.values["system"]
+    accepted = accepted_pull_ids(call.desk.site.ledger)
+    held = _held(call, _attempts_of(call, name), accepted)
+    return page(call, "_difference.html", name=name, held=held)
+
+
 def run(call: Call) -> Response:
     """Pull and compare, or pull one system; in a process of its own."""
     name = call.text("system")
@@ -85,7 +96,7 @@ def _one(call: Call, error: PipelineError | None, status: int) -> Response:
     found = [item for item in connections_of(call) if item.name == name]
     if not found:
         raise HTTPException(404)
-    attempts = [pull for pull in _attempts(call) if pull.system == name][:MOST_ATTEMPTS]
+    attempts = _attempts_of(call, name)
     accepted = accepted_pull_ids(call.desk.site.ledger)
     return page(
         call,
@@ -103,6 +114,10 @@ def _one(call: Call, error: PipelineError | None, status: int) -> Response:
 def _attempts(call: Call) -> list[Manifest]:
     """The month's pulls, newest first."""
     return read_manifests(call.desk.site.state.landing, call.period)[::-1]
+
+
+def _attempts_of(call: Call, name: str) -> list[Manifest]:
+    return [pull for pull in _attempts(call) if pull.system == name][:MOST_ATTEMPTS]
 
 
 def _held(call: Call, attempts: list[Manifest], accepted: frozenset[str]) -> Held | None:

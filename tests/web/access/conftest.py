@@ -4,6 +4,7 @@ Requests are made of raw lines, so that a test can send what no client would.
 """
 
 import asyncio
+import contextlib
 import http.client
 import re
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -222,6 +224,12 @@ def filled(path: str) -> str:
     return re.sub(r"\{[^}]+\}", "x", path)
 
 
+class _NoLedger:
+    """Has nothing to read."""
+
+    one_look = contextlib.nullcontext
+
+
 def _pages(probe: Probe) -> list[Route]:
     """Every page of the app with its roles, in front of nothing."""
 
@@ -246,7 +254,8 @@ def _pages(probe: Probe) -> list[Route]:
     for page in PAGES:
         item = replace(page, show=page.show and note, do=page.do and change)
         methods = [name for name, does in (("GET", item.show), ("POST", item.do)) if does]
-        desk: Any = None
+        # No page is behind them, and so no installation; only its ledger is looked into.
+        desk: Any = SimpleNamespace(site=SimpleNamespace(ledger=_NoLedger))
         found += [Route(page.path, review._endpoint(desk, item, m), methods=[m]) for m in methods]
     if "/import" not in {page.path for page in PAGES}:
         upload = review.Page("/import", do=note, may_do=Role.REVIEWER)

@@ -1,0 +1,48 @@
+"""A pull that was held back: what it would change is shown before somebody may accept it."""
+
+from typing import Any
+
+LONG_MS = 120_000
+
+
+def lose_devices(office: Any) -> None:
+    """The vendor shows a third of its devices less from now on."""
+    office.simulation.world.devices = [
+        device for number, device in enumerate(office.simulation.world.devices) if number % 3
+    ]
+    office.simulation.systems["ninjaone"].state.changed()
+
+
+def test_a_pull_that_shrank_is_accepted_with_a_reason(
+    own_office: Any, visit: Any, violations: Any
+) -> None:
+    """The overview tells what would change; nothing changes until somebody says why it is right."""
+    page = visit(own_office).open("/review?status=all&vendor=ninjaone&size=250")
+    counts = page.locator("tbody").inner_text()
+    lose_devices(own_office)
+    page.goto(own_office.address + "/syncs/ninjaone")
+    page.get_by_role("button", name="Pull this one").click()
+    page.locator("#task[aria-busy=false]").wait_for(timeout=LONG_MS)
+
+    page.goto(own_office.address + "/")
+    told = page.locator(".difference:has-text('would change')")
+    told.get_by_text("If it is accepted").wait_for()
+    assert "→" in told.inner_text()
+    assert violations(page) == []
+    page.goto(own_office.address + "/review?status=all&vendor=ninjaone&size=250")
+    assert page.locator("tbody").inner_text() == counts
+
+    page.goto(own_office.address + "/syncs/ninjaone")
+    page.get_by_role("heading", name="Held back: what would change if it is accepted").wait_for()
+    assert violations(page) == []
+    page.get_by_role("button", name="Accept this pull").click()
+    assert "Nobody says why" in page.get_by_role("alert").inner_text()
+    page.get_by_label("Why are the smaller numbers right?").fill("The customer closed a branch")
+    page.get_by_role("button", name="Accept this pull").click()
+    page.get_by_text("accepted by a person").wait_for()
+    for _ in range(100):
+        page.goto(own_office.address + "/review?status=all&vendor=ninjaone&size=250")
+        if page.locator("tbody").inner_text() != counts:
+            break
+        page.wait_for_timeout(300)
+    assert page.locator("tbody").inner_text() != counts

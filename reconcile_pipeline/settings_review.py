@@ -20,6 +20,8 @@ _MOST_SESSION_HOURS = 744
 _MOST_IDLE_MINUTES = 1_440
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
+LINKED = ("agreement_id", "company_id", "line_id")
+"""What may stand in braces in `psa_link`."""
 PROXY_ROLES = ("", "viewer", "reviewer", "approver", "admin")
 
 REVIEW_FIELDS = (
@@ -115,6 +117,13 @@ REVIEW_FIELDS = (
         default="",
         example="http://127.0.0.1:3000",
     ),
+    Field(
+        "psa_link",
+        "Address of a line in the PSA's own pages, with {agreement_id}, {company_id} or {line_id}"
+        " in it, for links on cards: copy the address of an agreement there. Empty: no links.",
+        default="",
+        example="https://psa.yourmsp.example/agreements/{agreement_id}",
+    ),
 )
 
 
@@ -137,6 +146,8 @@ class ReviewSettings:
     proxy_peers: tuple[IPv4Network | IPv6Network, ...] = ()
     proxy_role: str = ""
     dagster_url: str = ""
+    psa_link: str = ""
+    """With the names of LINKED in braces."""
 
     @property
     def address(self) -> str:
@@ -177,6 +188,7 @@ def read_review(table: Table, values: Mapping[str, Value]) -> ReviewSettings:
         proxy_peers=_networks(table, values["proxy_peers"]),
         proxy_role=_role(table, str(values["proxy_role"])),
         dagster_url=str(values["dagster_url"]),
+        psa_link=_psa_link(table, str(values["psa_link"])),
     )
     _check_together(table, found)
     return found
@@ -229,6 +241,19 @@ def _networks(table: Table, items: Value) -> tuple[IPv4Network | IPv6Network, ..
             f"key 'proxy_peers' holds what is no address: {error}",
             'Write proxy_peers = ["10.0.0.5"], or a network such as "10.0.0.0/28".',
         ) from None
+
+
+def _psa_link(table: Table, address: str) -> str:
+    example = 'Write psa_link = "https://psa.yourmsp.example/agreements/{agreement_id}".'
+    if address and not address.startswith(("https://", "http://")):
+        raise table.refuse(f"key 'psa_link' is no web address: {address!r}", example)
+    try:
+        # A stray brace, or a name that no card has, would break every card's page.
+        address.format_map(dict.fromkeys(LINKED, ""))
+    except (KeyError, ValueError, IndexError, AttributeError):
+        known = ", ".join(f"{{{name}}}" for name in LINKED)
+        raise table.refuse(f"key 'psa_link' may name {known} and nothing else", example) from None
+    return address
 
 
 def _role(table: Table, name: str) -> str:

@@ -124,6 +124,20 @@ def test_dagster_is_linked_only_where_it_is_known(office: Any) -> None:
     assert f'href="http://dagster.example/assets/raw/pax8?partition={PERIOD}"' in text
 
 
+def test_lines_lead_into_the_psa_where_an_address_is_set(office: Any) -> None:
+    """Each line's own ids stand in the address, as text that can't end it."""
+    assert "https://psa.example/" not in office.page("1")
+    site = office.desk.site
+    review = replace(
+        site.settings.review, psa_link="https://psa.example/a/{agreement_id}?l={line_id}"
+    )
+    site = replace(site, settings=replace(site.settings, review=review))
+    text = replace(office, desk=replace(office.desk, site=site)).page("1")
+    (agreement, line) = re.findall(r'href="https://psa.example/a/([^?"]+)\?l=([^"]+)"', text)[0]
+    assert agreement
+    assert f">{line}<" in text
+
+
 def test_only_an_administrator_is_led_to_the_records(office: Any) -> None:
     """The link to what was received is for administrators."""
     assert "Records as received" not in office.page("1", role=Role.APPROVER)

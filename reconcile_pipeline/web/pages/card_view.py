@@ -89,9 +89,23 @@ def _records(call: Call, card: Row, names: Mapping[tuple[str, str], str]) -> lis
             **row,
             "agreement_name": agreements.get((row["pull_id"], row["agreement_id"])),
             "account_name": names.get((row["system"], row["account_id"])),
+            "link": _psa_link(call, card, row),
         }
         for row in call.books.ask("card_lines", card_id=card["card_id"])
     ]
+
+
+def _psa_link(call: Call, card: Row, row: Row) -> str:
+    """Where the PSA's own pages show a line; "" for a vendor's row, and without the setting."""
+    address = call.desk.site.settings.review.psa_link
+    if row["side"] != "psa" or not address:
+        return ""
+    ids = {
+        "agreement_id": row["agreement_id"] or "",
+        "company_id": card["company_id"],
+        "line_id": row["record_id"],
+    }
+    return address.format_map({name: quote(str(value), safe="") for name, value in ids.items()})
 
 
 def _agreements(call: Call) -> dict[tuple[str, str], str]:

@@ -76,6 +76,6 @@ def test_a_name_that_several_have_is_asked_again(own_office: Any, visit: Any) ->
     """A typed name that fits none is refused beside the list, never guessed."""
     page = visit(own_office).open(UNMAPPED)
     row = page.locator(".item").first
-    row.locator("input[name=target]").fill("No such company at all")
+    row.locator("form.choose input[name=target]").fill("No such company at all")
     row.get_by_role("button", name="Map…").click()
     assert "is no company in billing" in page.get_by_role("alert").first.inner_text()

@@ -27,7 +27,7 @@ template, office = BENCH["template"], BENCH["office"]
 SOME = st.sets(st.integers(0, len(COUNTS)))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     said=st.tuples(
         st.sampled_from(["reconcile", "approve", "no_change"]), st.sampled_from(["", "Agreed."])

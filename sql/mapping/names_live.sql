@@ -25,4 +25,4 @@ from core.products as products
 inner join evidence on products.pull_id = evidence.pull_id
 where products.is_active
 
-order by kind, id
+order by kind, name, id

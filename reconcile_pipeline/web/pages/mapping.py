@@ -17,6 +17,7 @@ from reconcile_pipeline.mapping.bulk import ready_to_accept
 from reconcile_pipeline.mapping.effect import effect
 from reconcile_pipeline.mapping.history import history
 from reconcile_pipeline.mapping.propose import Proposal, record, undo
+from reconcile_pipeline.mapping.standing import ask
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.web.desk import ORIGIN, Call
 from reconcile_pipeline.web.proposals import Target, choice_of, packed, unpacked
@@ -184,8 +185,12 @@ def _proposals(call: Call, kind: str) -> list[Proposal]:
 
 
 def _targets(call: Call, kind: str) -> list[Target]:
-    rows = call.books.ask_once("mapping_targets")
+    rows = call.books.keep("live names", lambda: _live(call))
     return [Target(row["id"], row["name"]) for row in rows if row["kind"] == KINDS[kind]]
+
+
+def _live(call: Call) -> list[dict[str, Any]]:
+    return ask(call.books.file.cursor(), "names_live", {"period": call.period})
 
 
 def _what_was_saved(call: Call) -> str:

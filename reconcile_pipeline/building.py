@@ -4,6 +4,7 @@ The same three steps serve the Dagster assets, `reconcile rebuild` and the tests
 warehouse for itself, briefly.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -175,7 +176,11 @@ def map_step(connection: Connection, site: Site, period: str) -> None:
     A closed month keeps the mappings it was closed with.
     """
     until = evidence_ends(site, period)
-    pulls = _pulls_of_month(connection, site, period)
+    evidence = connection.execute(
+        "select pull_id from core.pulls where period = $period and is_evidence",
+        {"period": period},
+    ).fetchall()
+    pulls = pulls_of_month(site, period, {str(row[0]) for row in evidence})
     build_usage_by_pull(connection, landing=site.state.landing, period=period, pulls=pulls)
     build_map(
         connection,
@@ -203,19 +208,16 @@ def _systems_with_maxima(site: Site, until: datetime) -> frozenset[str]:
     )
 
 
-def _pulls_of_month(connection: Connection, site: Site, period: str) -> list[Manifest]:
-    """The usable pulls taken inside the month, up to its evidence, where the highest counts."""
+def pulls_of_month(site: Site, period: str, evidence: Collection[str]) -> list[Manifest]:
+    """The usable pulls taken inside the month, up to its evidence, where the highest counts.
+
+    `evidence` names the pulls that the month rests on.
+    """
     systems = _systems_with_maxima(site, evidence_ends(site, period))
     if not systems:
         return []
-    evidence = connection.execute(
-        "select system, pull_id from core.pulls where period = $period and is_evidence",
-        {"period": period},
-    ).fetchall()
     attempts = read_manifests(site.state.landing, period)
-    latest = {
-        item.system: item.started_at for item in attempts if (item.system, item.pull_id) in evidence
-    }
+    latest = {item.system: item.started_at for item in attempts if item.pull_id in evidence}
     accepted = accepted_pull_ids(site.ledger)
     return [
         item

@@ -37,6 +37,7 @@ class Settings:
 
     path: Path
     state_dir: Path
+    keep_unused_days: float
     timezone: str
     currency: str
     grace_days: int
@@ -142,6 +143,7 @@ def load_settings(
     return Settings(
         path=path,
         state_dir=folder / own.state_dir,
+        keep_unused_days=own.keep_unused_days,
         timezone=own.timezone,
         currency=own.currency,
         grace_days=own.grace_days,

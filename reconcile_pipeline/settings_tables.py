@@ -70,6 +70,14 @@ TABLES: dict[str, tuple[Field, ...]] = {
             default=".reconcile",
             example=".reconcile",
         ),
+        Field(
+            "keep_unused_days",
+            "Days after which `reconcile prune` removes landed pages that no closed month rests"
+            " on; 0: every page is kept.",
+            kind="number",
+            default=0,
+            example="0",
+        ),
     ),
     "mappings": (
         Field(
@@ -196,6 +204,7 @@ class OwnSettings:
     first_period: str
     grace_days: int
     state_dir: str
+    keep_unused_days: float
     mappings_file: str
     stale_after_hours: float
     max_row_drop: float
@@ -225,6 +234,7 @@ def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
         first_period=_first_period(tables["billing"], str(billing["first_period"])),
         grace_days=_grace_days(tables["billing"], billing),
         state_dir=str(state["dir"]),
+        keep_unused_days=_within(tables["state"], state, "keep_unused_days", (0.0, 36_500.0)),
         mappings_file=str(mappings["file"]),
         stale_after_hours=_within(tables["evidence"], evidence, "stale_after_hours", hours),
         max_row_drop=_within(tables["evidence"], evidence, "max_row_drop", share),

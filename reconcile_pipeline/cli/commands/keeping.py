@@ -1,4 +1,4 @@
-"""Commands that keep: backup and restore."""
+"""Commands that keep, and throw away: backup, restore, prune."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,3 +54,26 @@ def restore(
         f"Restored {done.index.name}: {len(done.index.landing):,} landed files,"
         f" {done.index.entries:,} entries, rebuilt {', '.join(done.periods) or 'no month'}."
     )
+
+
+@app.command()
+def prune(
+    config: ConfigOption = None,
+    *,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove them; otherwise only say what would go.")
+    ] = False,
+) -> None:
+    """Remove landed pages that no closed month rests on, by the policy in the settings."""
+    from reconcile_pipeline.building import site_of  # noqa: PLC0415 - DuckDB
+    from reconcile_pipeline.pruning import prune as throw_away  # noqa: PLC0415
+    from reconcile_pipeline.pruning import unused_pulls  # noqa: PLC0415
+
+    site = site_of(load_settings(config))
+    act = throw_away if yes else unused_pulls
+    found = act(site, now=datetime.now(UTC))
+    for item in found:
+        console.print(f"{item.pull.period} {item.pull.pull_id} ({item.pull.state})")
+    size = sum(item.size for item in found) / _MEGABYTE
+    told = "removed" if yes else "may go: add --yes"
+    console.print(f"Pages of {len(found):,} pulls, {size:,.1f} MB, {told}. Their manifests stay.")

@@ -54,6 +54,8 @@ class Snapshot:
             f"create table memory.main.board as {_text('board')}", {"period": period}
         )
         self._connection.execute("create unique index board_cards on memory.main.board (card_id)")
+        # Answers are small, and several people ask at once: one processor each, from here on.
+        self._connection.execute("set threads = 1")
         self._entry: int = next((row["entry"] for row in self.ask("ledger_state")), 0)
 
     def connection(self) -> duckdb.DuckDBPyConnection:

@@ -38,6 +38,11 @@ test-browser: $(STAMP) ## Take the review app through a month end in a real brow
 	@sh scripts/browser.sh
 	@$(BIN)/pytest tests/browser -m "not slow" $(PARALLEL)
 
+.PHONY: faults
+faults: $(STAMP) ## Try every fault there is a test for, and write docs/faults.md
+	@sh scripts/browser.sh
+	@$(BIN)/pytest -m "fault and not slow" --faults-page docs/faults.md $(PARALLEL)
+
 .PHONY: test-full
 test-full: $(STAMP) ## Run every test, the slow ones too, with many more generated examples
 	@$(BIN)/pytest --hypothesis-profile=thorough $(PARALLEL)

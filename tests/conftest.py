@@ -4,11 +4,13 @@ Light on purpose: this file is loaded by every test, so it imports no Dagster an
 """
 
 import os
+import runpy
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -18,6 +20,8 @@ from reconcile_pipeline.simulators.serve import SimulatedServer, Simulation, run
 from reconcile_pipeline.simulators.world.build import build_world
 from reconcile_pipeline.state import State
 
+FAULTS = runpy.run_path(str(Path(__file__).parent / "faults" / "page.py"))
+
 hypothesis_settings.register_profile("thorough", max_examples=2000, deadline=None)
 
 
@@ -26,10 +30,27 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--faults-page",
+        type=Path,
+        help="Write what became of each fault of tests/faults/catalogue.csv to this file.",
+    )
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put whole runs first: one that begins last would keep a single worker busy to the end."""
     items.sort(key=lambda item: "pipeline" not in item.path.parts)
+    FAULTS["mark"](items)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Write the page of faults, where it is asked for."""
+    target = config.getoption("--faults-page")
+    if target is not None:
+        reports = [report for found in terminalreporter.stats.values() for report in found]
+        target.write_text(FAULTS["page"](FAULTS["tally"](reports)), encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ def hostile_office(own_office: Any) -> Any:
     return own_office
 
 
+@pytest.mark.fault(45, 105)
 def test_hostile_names_are_shown_and_never_run(hostile_office: Any, visit: Any) -> None:
     """No script of theirs runs, no element of theirs exists, and their text can be read."""
     person = visit(hostile_office)

@@ -61,6 +61,7 @@ def without_losing_accounts(
     return gone
 
 
+@pytest.mark.fault(30)
 def test_emptied_list(bench: Any, kind: str, listed: str, facts: dict[str, Any]) -> None:
     """A list that can't be empty fails as permission, telling what to check, from the start."""
     if listed in facts[kind].single:
@@ -87,6 +88,7 @@ def test_emptied_list(bench: Any, kind: str, listed: str, facts: dict[str, Any])
 
 @pytest.mark.long
 @pytest.mark.usefixtures("pulled_before")
+@pytest.mark.fault(30, 32)
 def test_emptied_list_that_had_rows(
     bench: Any, kind: str, listed: str, facts: dict[str, Any]
 ) -> None:
@@ -124,6 +126,7 @@ def test_emptied_list_that_had_rows(
 @pytest.mark.long
 @pytest.mark.usefixtures("pulled_before")
 @pytest.mark.parametrize("is_too_much", [True, False])
+@pytest.mark.fault(31)
 def test_fewer_rows(
     bench: Any, kind: str, listed: str, facts: dict[str, Any], *, is_too_much: bool
 ) -> None:
@@ -151,6 +154,7 @@ def test_fewer_rows(
 @pytest.mark.long
 @pytest.mark.usefixtures("pulled_before")
 @pytest.mark.parametrize("is_too_much", [True, False])
+@pytest.mark.fault(31)
 def test_fewer_accounts(bench: Any, kind: str, facts: dict[str, Any], *, is_too_much: bool) -> None:
     """Up to 10 % fewer customers with usage are believed; one customer more is quarantined."""
     [(listed, account_of)] = facts[kind].account_of.items()
@@ -171,6 +175,7 @@ def test_fewer_accounts(bench: Any, kind: str, facts: dict[str, Any], *, is_too_
 
 @pytest.mark.long
 @pytest.mark.parametrize("off_by", [3, -3])
+@pytest.mark.fault(28)
 def test_total_lies(bench: Any, kind: str, listed: str, facts: dict[str, Any], off_by: int) -> None:
     """A list that is not as long as it announces is incomplete, and not evidence."""
     stream = bench.stream(kind, listed)

@@ -57,6 +57,7 @@ def test_every_http_kind_is_on_the_bench(full: FullPull, facts: dict[str, Any]) 
         assert list(facts[kind].holds) == fetched
 
 
+@pytest.mark.fault(22)
 def test_all_records_are_landed_once(full: FullPull, facts: dict[str, Any], kind: str) -> None:
     """A complete manifest means that each record of the system lies on disk exactly once."""
     manifest = full.manifests[kind]
@@ -80,6 +81,7 @@ def test_no_call_too_many(full: FullPull, facts: dict[str, Any], kind: str) -> N
     assert {call.status for call in log} == answers
 
 
+@pytest.mark.fault(29)
 def test_pages_are_as_large_as_documented(full: FullPull, facts: dict[str, Any], kind: str) -> None:
     """Every list call asks for the documented maximum of records, and never for more."""
     server = full.bench.server(kind)
@@ -105,6 +107,7 @@ def test_only_reads(full: FullPull, facts: dict[str, Any], kind: str) -> None:
     assert others == ([("POST", token_path, 200)] if token_path else [])
 
 
+@pytest.mark.fault(103)
 def test_no_secret_is_landed(full: FullPull, kind: str) -> None:
     """No credential and no token of a good pull reaches its part of the landing folder."""
     server = full.bench.server(kind)

@@ -13,6 +13,7 @@ from reconcile_pipeline.systems.registry import SYSTEMS
 CANARY = "canary+0f3c9a17/secret=="
 
 
+@pytest.mark.fault(17)
 def test_wrong_key(bench: Any, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     """A wrong key fails as credentials, in a sentence that names the system and holds no secret."""
     caplog.set_level(logging.DEBUG)
@@ -27,6 +28,7 @@ def test_wrong_key(bench: Any, kind: str, caplog: pytest.LogCaptureFixture) -> N
     assert not [form for form in (CANARY, quote_plus(CANARY), encoded[:-4]) if form in told]
 
 
+@pytest.mark.fault(17)
 def test_wrong_key_is_tried_once(bench: Any, kind: str, facts: dict[str, Any]) -> None:
     """Wrong keys are not hammered at: vendors lock accounts for less."""
     bench.pull(kind, CANARY)
@@ -35,6 +37,7 @@ def test_wrong_key_is_tried_once(bench: Any, kind: str, facts: dict[str, Any]) -
     assert len(log) <= 2, "one refusal, and at most one question without credentials"
 
 
+@pytest.mark.fault(18)
 def test_missing_permission(
     bench: Any, kind: str, listed: str, facts: dict[str, Any], clean_pull: Manifest
 ) -> None:
@@ -56,6 +59,7 @@ def test_missing_permission(
 
 
 @pytest.mark.long
+@pytest.mark.fault(6)
 def test_others_go_on(bench: Any, kind: str, facts: dict[str, Any]) -> None:
     """One system's refusal leaves the pulls of all others complete."""
     bench.fault(kind, None, what="status", value=403, times=None)
@@ -64,6 +68,7 @@ def test_others_go_on(bench: Any, kind: str, facts: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("after", [1, 2])
+@pytest.mark.fault(17)
 def test_token_ends_during_the_pull(
     bench: Any, kind: str, facts: dict[str, Any], clean_pull: Manifest, after: int
 ) -> None:
@@ -88,6 +93,7 @@ def test_token_ends_during_the_pull(
     ]
 
 
+@pytest.mark.fault(17)
 def test_token_is_not_renewed(bench: Any, kind: str, facts: dict[str, Any]) -> None:
     """A token that ends early and is refused anew fails as credentials, after one attempt."""
     token_path = facts[kind].token_path

@@ -23,6 +23,7 @@ def sizes(manifest: Manifest) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
+@pytest.mark.fault(1, 4)
 def test_throttled_once(
     bench: Any,
     kind: str,
@@ -47,6 +48,7 @@ def test_throttled_once(
     assert manifest.throttled_seconds == pytest.approx(7.0, abs=0.1)
 
 
+@pytest.mark.fault(2, 3)
 def test_throttled_for_an_hour(bench: Any, kind: str, pauses: list[float]) -> None:
     """A Retry-After of an hour ends the pull as rate limit instead of hanging it."""
     bench.fault(kind, None, what="status", value=429, retry_after=3600)
@@ -55,6 +57,7 @@ def test_throttled_for_an_hour(bench: Any, kind: str, pauses: list[float]) -> No
 
 
 @pytest.mark.parametrize("burst", [1, 5])
+@pytest.mark.fault(5)
 def test_burst_of_server_errors(
     bench: Any,
     kind: str,
@@ -74,6 +77,7 @@ def test_burst_of_server_errors(
     assert (manifest.retries, len(pauses)) == (burst, burst)
 
 
+@pytest.mark.fault(9)
 def test_cut_answer(bench: Any, kind: str, listed: str, clean: Any) -> None:
     """An answer cut in the middle is asked for again, never read as a shorter list."""
     bench.fault(kind, bench.stream(kind, listed), what="close_midway")
@@ -83,6 +87,7 @@ def test_cut_answer(bench: Any, kind: str, listed: str, clean: Any) -> None:
     assert manifest.retries == 1
 
 
+@pytest.mark.fault(6)
 def test_server_error_for_ever(bench: Any, kind: str, listed: str, pulled_before: Any) -> None:
     """A list that never comes fails as unreachable after six tries; older evidence stays."""
     stream = bench.stream(kind, listed)

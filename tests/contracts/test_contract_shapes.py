@@ -19,6 +19,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.fault(13)
 def test_wrong_shape(bench: Any, kind: str, listed: str, wrong: str, facts: dict[str, Any]) -> None:
     """A 200 with anything but the list fails as shape: it is never zero rows."""
     if WRONG[wrong] == facts[kind].empty_answer(listed):
@@ -32,6 +33,7 @@ def test_wrong_shape(bench: Any, kind: str, listed: str, wrong: str, facts: dict
     assert "unexpected" not in manifest.reason
 
 
+@pytest.mark.fault(39)
 def test_required_field_is_missing(bench: Any, kind: str, listed: str, needed: str) -> None:
     """One record without one required field fails the pull, naming the list and the field."""
     stream = bench.stream(kind, listed)
@@ -53,6 +55,7 @@ def test_required_field_is_missing(bench: Any, kind: str, listed: str, needed: s
     assert manifest.streams == ()
 
 
+@pytest.mark.fault(39)
 def test_required_field_is_null(bench: Any, kind: str, listed: str, needed: str) -> None:
     """Null is as good as missing: unknown is never zero."""
     stream = bench.stream(kind, listed)
@@ -68,6 +71,7 @@ def test_required_field_is_null(bench: Any, kind: str, listed: str, needed: str)
 
 
 @pytest.mark.parametrize("value", ['"5"', "true", "[5]", "1.00001", "{}"])
+@pytest.mark.fault(40)
 def test_number_is_none(bench: Any, kind: str, value: str) -> None:
     """A quantity that is no number of up to four decimals fails the pull, naming the field."""
     for name in [stream.name for stream in bench.streams(kind) if stream.numbers]:
@@ -89,6 +93,7 @@ def test_number_is_none(bench: Any, kind: str, value: str) -> None:
             assert path in manifest.reason
 
 
+@pytest.mark.fault(23)
 def test_record_comes_twice(
     bench: Any, kind: str, listed: str, clean: Any, facts: dict[str, Any]
 ) -> None:
@@ -113,6 +118,7 @@ def test_record_comes_twice(
     assert now.duplicates > 0
 
 
+@pytest.mark.fault(24)
 def test_record_comes_twice_and_differs(
     bench: Any, kind: str, listed: str, facts: dict[str, Any]
 ) -> None:
@@ -130,6 +136,7 @@ def test_record_comes_twice_and_differs(
     assert (manifest.state, manifest.category) == ("failed", "incomplete")
 
 
+@pytest.mark.fault(38)
 def test_new_field_changes_nothing(bench: Any, kind: str, listed: str, clean: Any) -> None:
     """A field that nobody knew is kept as received and refuses nothing."""
     stream = bench.stream(kind, listed)

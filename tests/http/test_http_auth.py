@@ -91,6 +91,7 @@ def test_one_token_serves_a_whole_list(wire: Any, rig: Any, encoding: str, kind:
     assert "authorization" not in token_call.headers
 
 
+@pytest.mark.fault(17)
 def test_a_token_that_ends_in_mid_list_is_renewed_once(wire: Any, rig: Any) -> None:
     """A 401 in mid-list costs one renewal and one repeated call; no record is lost or doubled."""
     office = Office(wire, good_for=3)
@@ -117,6 +118,7 @@ def test_twenty_calls_make_one_token_call(wire: Any, rig: Any) -> None:
 
 
 @pytest.mark.parametrize("is_same", [True, False])
+@pytest.mark.fault(17)
 def test_a_second_401_is_final(wire: Any, rig: Any, is_same: Any) -> None:
     """One renewal, one repetition, then an error about the keys: never a loop."""
     office = Office(wire, good_for=0)
@@ -127,6 +129,7 @@ def test_a_second_401_is_final(wire: Any, rig: Any, is_same: Any) -> None:
     assert office.calls == {"/token": 2, "/things": 2}
 
 
+@pytest.mark.fault(17)
 def test_the_same_token_again_is_not_asked_for_by_every_call(wire: Any, rig: Any) -> None:
     """A vendor that hands out one token over and over gets one renewal from twenty calls."""
     office = Office(wire, good_for=0)
@@ -145,6 +148,7 @@ def test_the_same_token_again_is_not_asked_for_by_every_call(wire: Any, rig: Any
     ("expires_in", "fresh_until"),
     [(3600, 3540), ("3600", 3540), (90, 45), (2, 1), (3600.5, 3540.5)],
 )
+@pytest.mark.fault(17)
 def test_a_token_is_renewed_ahead_of_its_end(
     wire: Any, rig: Any, expires_in: Any, fresh_until: float
 ) -> None:
@@ -179,6 +183,7 @@ def test_a_token_without_an_end_is_kept(wire: Any, rig: Any) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.fault(17)
 def test_refused_credentials_are_tried_once(wire: Any, rig: Any, status: int) -> None:
     """A refused token call fails every call at once, is never repeated, and says what to check."""
     refusal = wire.json({"error_description": "bad secret s3cr3t-canary"}, status)

@@ -81,6 +81,7 @@ def test_other_statuses_fail_at_once(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.fault(14)
 def test_a_redirect_is_never_followed(start_wire: Any, wire: Any, rig: Any, status: int) -> None:
     """A redirect is an error that names its status; the other host hears nothing from us."""
     other = start_wire()
@@ -105,6 +106,7 @@ def test_a_redirect_is_never_followed(start_wire: Any, wire: Any, rig: Any, stat
         "http://[::1/things",
     ],
 )
+@pytest.mark.fault(14, 110)
 def test_a_link_to_another_host_is_refused(wire: Any, rig: Any, link: str) -> None:
     """Scheme, host and port of every URL must be the configured ones, or nothing is sent."""
     wire.queue(wire.json([1]))
@@ -141,6 +143,7 @@ def test_an_absolute_link_to_the_same_host_is_followed(wire: Any, rig: Any) -> N
         "https://api.acme.example:port",
     ],
 )
+@pytest.mark.fault(110)
 def test_an_unencrypted_or_odd_base_url_is_refused(url: str) -> None:
     """Only https, or http to this machine, is accepted; the refusal shows no user and no query."""
     with pytest.raises(ApiError) as info:
@@ -179,6 +182,7 @@ def test_impossible_limits_are_refused(wrong: dict[str, Any]) -> None:
     assert info.value.category is Category.SETTINGS
 
 
+@pytest.mark.fault(7)
 def test_a_refused_connection_names_the_host(start_wire: Any, rig: Any) -> None:
     """Nobody listening is reported as unreachable, by host, after all tries."""
     with pytest.raises(ApiError, match=r"127\.0\.0\.1 refused the connection.*3 of 3") as info:
@@ -193,6 +197,7 @@ def test_a_refused_connection_names_the_host(start_wire: Any, rig: Any) -> None:
     assert len(rig.waits) == 2
 
 
+@pytest.mark.fault(7)
 def test_an_untrusted_connection_is_not_downgraded(wire: Any, rig: Any) -> None:
     """A host that does not speak TLS is refused at once, without any plain request to it."""
     wire.queue(wire.json([1]))
@@ -202,6 +207,7 @@ def test_an_untrusted_connection_is_not_downgraded(wire: Any, rig: Any) -> None:
     assert (wire.seen, rig.waits) == ([], [])
 
 
+@pytest.mark.fault(7)
 def test_an_unknown_name_says_so(rig: Any) -> None:
     """A host name that does not resolve is reported as such."""
     with pytest.raises(ApiError, match=r"the name acme\.invalid is not known") as info:
@@ -209,6 +215,7 @@ def test_an_unknown_name_says_so(rig: Any) -> None:
     assert info.value.category is Category.UNREACHABLE
 
 
+@pytest.mark.fault(8)
 def test_silence_ends_in_a_timeout(wire: Any, rig: Any) -> None:
     """A server that accepts and says nothing is given up after the read timeout, each time."""
     wire.queue(wire.raw(b"", "hang"))
@@ -218,6 +225,7 @@ def test_silence_ends_in_a_timeout(wire: Any, rig: Any) -> None:
     assert len(wire.seen) == 2
 
 
+@pytest.mark.fault(8)
 def test_a_drip_ends_at_the_deadline(rig: Any) -> Any:
     """Bytes that keep coming too slowly to time out are still bounded in all."""
 
@@ -240,6 +248,7 @@ def test_a_drip_ends_at_the_deadline(rig: Any) -> Any:
     assert time.monotonic() - started < 3
 
 
+@pytest.mark.fault(8)
 def test_the_documented_timeouts_apply_to_every_request(rig: Any) -> None:
     """Connecting may take 10 s, reading 60 s, writing 30 s; token calls are bounded as well."""
     seen = []
@@ -286,6 +295,7 @@ def test_basic_auth_is_sent(wire: Any, rig: Any) -> None:
     assert wire.seen[0].headers["authorization"] == "Basic YWNtZStwdWJsaWM6cHJpdmF0ZQ=="
 
 
+@pytest.mark.fault(103)
 def test_the_http_library_logs_no_url(
     wire: Any, rig: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -57,6 +57,7 @@ CASES = list(cut_cases(type("W", (), {"raw": lambda *_: 0, "reply": lambda *_, *
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.fault(9, 10)
 def test_a_cut_answer_is_asked_for_again(wire: Any, rig: Any, case: str) -> None:
     """Every kind of cut leads to one more try, whose whole answer is then used."""
     wire.queue(cut_cases(wire)[case], wire.reply(PAGE))
@@ -65,6 +66,7 @@ def test_a_cut_answer_is_asked_for_again(wire: Any, rig: Any, case: str) -> None
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.fault(10)
 def test_an_answer_that_is_always_cut_fails(wire: Any, rig: Any, case: str) -> None:
     """Cut on every try, the call fails after `attempts`, in words a person understands."""
     wire.queue(cut_cases(wire)[case])
@@ -74,6 +76,7 @@ def test_an_answer_that_is_always_cut_fails(wire: Any, rig: Any, case: str) -> N
     assert len(wire.seen) == 3
 
 
+@pytest.mark.fault(11)
 def test_gzip_cut_at_every_offset_is_noticed(rig: Any) -> None:
     """Wherever a 2 KB gzip body ends early, even well framed, no page comes out of it."""
     packed = gzip.compress(noisy_page(2000))
@@ -98,6 +101,7 @@ def test_gzip_cut_at_every_offset_is_noticed(rig: Any) -> None:
     assert rig.client.stats.calls == len(packed) + 1
 
 
+@pytest.mark.fault(11, 12)
 def test_json_cut_at_every_byte_is_noticed(wire: Any, rig: Any) -> None:
     """Wherever a close-delimited page ends early, the call fails: never a shorter list."""
     page = json.dumps([{"id": 1, "t": 'a"]}ü', "n": -1.5e3}, [], True], ensure_ascii=False).encode()
@@ -169,6 +173,7 @@ def test_wrongly_compressed_answers_are_refused(
     assert len(wire.seen) == 1
 
 
+@pytest.mark.fault(16)
 def test_a_bomb_stops_early_and_outside_memory(wire: Any, rig: Any) -> None:
     """64 MB in 64 KB are refused after the first megabyte, without ever being held."""
     bomb = gzip.compress(b"[" + b" " * (64 * 2**20) + b"]", compresslevel=6)
@@ -227,6 +232,7 @@ def test_the_decoder_names_each_fault() -> None:
         ('["x"]'.encode("utf-16"), {}, "not UTF-8"),
     ],
 )
+@pytest.mark.fault(14)
 def test_a_complete_answer_that_is_no_data_is_not_retried(
     wire: Any, rig: Any, body: Any, headers: dict[str, str], says: str
 ) -> None:
@@ -239,6 +245,7 @@ def test_a_complete_answer_that_is_no_data_is_not_retried(
     assert (len(wire.seen), rig.waits) == (1, [])
 
 
+@pytest.mark.fault(15)
 def test_a_wrong_content_type_does_not_matter(wire: Any, rig: Any) -> None:
     """Valid JSON is data whatever the server calls it, with or without a byte order mark."""
     wire.queue(wire.reply(b"\xef\xbb\xbf[1]", headers={"Content-Type": "text/plain"}))

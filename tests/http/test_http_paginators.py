@@ -205,6 +205,7 @@ def drive(rig: Any, client: Any, paginator: Any, records: Any = bare, **options:
     return rig.run(work)
 
 
+@pytest.mark.fault(20, 21)
 def test_half_and_empty_pages_do_not_end_a_list(rig: Any) -> None:
     """Only the documented end ends a list: not a short page, not an empty one."""
 
@@ -248,6 +249,7 @@ def test_half_and_empty_pages_do_not_end_a_list(rig: Any) -> None:
         (ForwardOnlyLink(1), ({"content": [1]}, {"Link": "</things?pageId=1>"}), 2),
     ],
 )
+@pytest.mark.fault(27)
 def test_a_list_that_leads_back_is_stopped(
     rig: Any, paginator: Any, answer: Any, calls: int
 ) -> None:
@@ -259,6 +261,7 @@ def test_a_list_that_leads_back_is_stopped(
     assert len(client.asked) == calls
 
 
+@pytest.mark.fault(27)
 def test_a_longer_loop_is_stopped(rig: Any) -> None:
     """A cursor that comes round after several pages is noticed at its first repetition."""
     cycle = [({"content": [1], "next": name}, {}) for name in "abcab"]
@@ -268,6 +271,7 @@ def test_a_longer_loop_is_stopped(rig: Any) -> None:
     assert len(client.asked) == 4
 
 
+@pytest.mark.fault(27)
 def test_a_list_without_end_is_stopped(rig: Any) -> None:
     """New cursors for ever end at the page cap."""
     count = iter(range(10**6))
@@ -278,6 +282,7 @@ def test_a_list_without_end_is_stopped(rig: Any) -> None:
     assert len(client.asked) == 50
 
 
+@pytest.mark.fault(27, 110)
 def test_a_next_link_to_another_host_is_refused(start_wire: Any, wire: Any, rig: Any) -> None:
     """A list that continues elsewhere is refused; the other host is never called."""
     other = start_wire()
@@ -329,6 +334,7 @@ def test_a_page_that_does_not_say_how_to_go_on_is_an_error(
 @pytest.mark.parametrize(
     "data", [None, {}, {"error": "no"}, {"content": None}, {"content": {"id": 1}}, [1], "x", 7]
 )
+@pytest.mark.fault(13)
 def test_an_answer_without_its_list_is_not_an_empty_list(rig: Any, data: Any) -> None:
     """`null`, `{}`, an error object and a wrong envelope are shape errors, never zero records."""
     with pytest.raises(ApiError, match="without the list that belongs there") as info:

@@ -39,6 +39,7 @@ PLAIN = "c4nary-plain-key"
         base64.urlsafe_b64encode(SECRET.encode()).decode(),
     ],
 )
+@pytest.mark.fault(103)
 def test_every_form_of_a_secret_is_masked(form: str) -> None:
     """Raw, URL-encoded, JSON-escaped and base64 forms disappear; the rest of the text stays."""
     clean = redact(f"before {form} after", [SECRET])
@@ -48,6 +49,7 @@ def test_every_form_of_a_secret_is_masked(form: str) -> None:
 
 
 @given(st.text(min_size=8), st.binary(max_size=9), st.binary(max_size=9))
+@pytest.mark.fault(103)
 def test_a_secret_inside_base64_is_masked(secret: str, before: bytes, after: bytes) -> None:
     """`user:secret` in base64 shows nothing of the secret, wherever it begins inside."""
     try:
@@ -103,6 +105,7 @@ def root_log(monkeypatch: pytest.MonkeyPatch) -> Any:
     return stream
 
 
+@pytest.mark.fault(103)
 def test_logs_are_masked(root_log: StringIO) -> None:
     """Messages, arguments and tracebacks lose their secrets; everything else is untouched."""
     install_redaction([PLAIN])
@@ -154,6 +157,7 @@ CASES = list(failures(type("W", (), dict.fromkeys(("json", "reply", "raw"), lamb
 
 @pytest.mark.parametrize("kind", ["header", "basic", "token"])
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.fault(103)
 def test_no_failure_shows_a_secret(
     start_wire: Any, rig: Any, caplog: pytest.LogCaptureFixture, case: str, kind: str
 ) -> None:

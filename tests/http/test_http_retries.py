@@ -12,6 +12,7 @@ from reconcile_pipeline.model import Category
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 @pytest.mark.parametrize("failures", [1, 5])
+@pytest.mark.fault(5)
 def test_a_burst_of_failures_is_survived(wire: Any, rig: Any, status: int, failures: int) -> None:
     """Up to five failures in a row change nothing but the number of calls and the waits."""
     wire.queue(*[wire.json({}, status)] * failures, wire.json([1]))
@@ -32,6 +33,7 @@ def test_a_burst_of_failures_is_survived(wire: Any, rig: Any, status: int, failu
         (504, Category.UNREACHABLE),
     ],
 )
+@pytest.mark.fault(3)
 def test_a_failure_for_ever_is_bounded(
     wire: Any, rig: Any, status: int, category: Category
 ) -> None:
@@ -64,6 +66,7 @@ def retry_after_cases(now: datetime) -> Any:
     }
 
 
+@pytest.mark.fault(2)
 def test_every_form_of_retry_after_is_understood(wire: Any, rig: Any, now: datetime) -> None:
     """Seconds and dates are kept to the second; the past and nonsense mean the usual backoff."""
     for value, expected in retry_after_cases(now).items():
@@ -89,6 +92,7 @@ def test_every_form_of_retry_after_is_understood(wire: Any, rig: Any, now: datet
         ("9" * 299, "2035-11-20 12:00 UTC"),
     ],
 )
+@pytest.mark.fault(2)
 def test_a_long_retry_after_fails_and_says_until_when(
     wire: Any, rig: Any, status: int, value: Any, until: str
 ) -> None:
@@ -114,6 +118,7 @@ def test_a_429_without_a_pause_takes_the_one_that_was_set(wire: Any, rig: Any) -
     assert rig.waits == [60, 7, 2]
 
 
+@pytest.mark.fault(5)
 def test_backoff_is_full_jitter_up_to_a_cap(wire: Any, rig: Any) -> None:
     """Waits grow from at most 1 s to at most 60 s, and never beyond the longest accepted pause."""
     wire.queue(wire.json({}, 500))

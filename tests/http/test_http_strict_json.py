@@ -22,6 +22,7 @@ PAGES = [
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.fault(12)
 def test_no_prefix_of_a_page_is_a_page(page: Any, ascii_only: Any) -> None:
     """Each page cut at each byte is refused, and recognised as cut."""
     raw = json.dumps(page, ensure_ascii=ascii_only, indent=1).encode()
@@ -65,6 +66,7 @@ def test_no_prefix_of_a_page_is_a_page(page: Any, ascii_only: Any) -> None:
         "nul",
     ],
 )
+@pytest.mark.fault(15)
 def test_lenient_json_is_refused(text: str) -> None:
     """What the standard does not allow, or no table could hold, is an error and not a value."""
     with pytest.raises(StrictJsonError):
@@ -86,6 +88,7 @@ def test_lenient_json_is_refused(text: str) -> None:
         (" [ ] \n", []),
     ],
 )
+@pytest.mark.fault(41)
 def test_numbers_and_texts_are_kept_exactly(text: str, value: Any) -> None:
     """Whole numbers stay whole, fractions keep every digit, text that looks like a fault passes."""
     found = parse(text)
@@ -105,6 +108,7 @@ def test_numbers_and_texts_are_kept_exactly(text: str, value: Any) -> None:
         ('{"a":' * 200_000, False),
     ],
 )
+@pytest.mark.fault(15)
 def test_the_depth_limit_is_exact(text: str, is_allowed: Any) -> None:
     """64 levels pass and 65 do not; brackets inside texts do not count."""
     if is_allowed:
@@ -135,6 +139,7 @@ def test_every_finite_float_survives(number: float) -> None:
 
 
 @given(st.binary(max_size=60))
+@pytest.mark.fault(15)
 def test_no_bytes_cause_another_error(raw: bytes) -> None:
     """Any bytes at all give a value or a `StrictJsonError`."""
     try:

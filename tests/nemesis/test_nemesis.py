@@ -46,12 +46,14 @@ def test_every_kind_that_can_be_written_is_in_the_game() -> None:
 
 
 @pytest.mark.parametrize("kind", PLAYED)
+@pytest.mark.fault(80, 81, 82, 84, 86, 87, 89)
 def test_the_fixed_schedule_keeps_every_promise(kind: str) -> None:
     """No decision is lost, and none is written wrongly, twice, or without right."""
     check_was_worth_it(run_schedule(FIXED, SHORT, kind))
 
 
 @pytest.mark.parametrize("kind", PLAYED)
+@pytest.mark.fault(80, 81, 82, 84, 86, 87, 89)
 def test_a_schedule_nobody_chose_keeps_every_promise(kind: str) -> None:
     """So it is in a schedule that nobody ever saw; RECONCILE_SEED plays a known one at length."""
     seed, _colon, ledger = SEED.partition(":")

@@ -62,6 +62,7 @@ def refusal(msp: Any, folder: Path) -> PipelineError:
     return caught.value
 
 
+@pytest.mark.fault(65)
 def test_the_drill(installed: Any, reconcile: Any, own_folder: Path, same_numbers: Any) -> None:
     """Back up, lose everything, restore by the commands: the same tables, the same ledger."""
     say(installed, 1)
@@ -102,6 +103,7 @@ def test_an_older_backup_can_be_named(installed: Any, own_folder: Path) -> None:
 
 @pytest.mark.parametrize("what", ["landing", "ledgers"])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
+@pytest.mark.fault(64)
 def test_a_damaged_backup_is_refused(
     installed: Any, own_folder: Path, what: str, damage: str
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_damaged_backup_is_refused(
     assert victim.name in error.message
 
 
+@pytest.mark.fault(57)
 def test_a_backup_killed_on_the_way_is_none(installed: Any, own_folder: Path) -> None:
     """It has no index; the one before it is still the newest, and whole."""
     first = made(installed, own_folder / "kept").index
@@ -140,6 +143,7 @@ def test_a_backup_killed_on_the_way_is_none(installed: Any, own_folder: Path) ->
     assert bring_back(installed, own_folder / "kept") == first
 
 
+@pytest.mark.fault(65)
 def test_the_ledger_is_copied_while_it_is_written(installed: Any, own_folder: Path) -> None:
     """Each copy is one instant of it: its chain holds, and it is a beginning of what came."""
     done = threading.Event()
@@ -165,6 +169,7 @@ def test_the_ledger_is_copied_while_it_is_written(installed: Any, own_folder: Pa
             assert verify(connection, expected_head=copy.index.head).trouble == ""
 
 
+@pytest.mark.fault(111)
 def test_a_tampered_ledger_is_no_backup(installed: Any, own_folder: Path) -> None:
     """A chain that does not hold is told at the backup, not years later at the restore."""
     say(installed, 1)

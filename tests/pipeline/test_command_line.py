@@ -296,6 +296,7 @@ def test_port_in_use(reconcile: Any, own_folder: Path) -> None:
     assert not config.exists()
 
 
+@pytest.mark.fault(64)
 def test_damaged_warehouse(installed: Any, reconcile: Any) -> None:
     """A damaged warehouse is named with the way to make it anew, and that way works."""
     before = digest_of_published(installed)
@@ -309,6 +310,7 @@ def test_damaged_warehouse(installed: Any, reconcile: Any) -> None:
     assert reconcile("rebuild", "--config", installed.config).code == 0
 
 
+@pytest.mark.fault(37, 68)
 def test_two_runs_at_once(installed: Any, reconcile: Any) -> None:
     """A second run on one state folder is refused while the first one pulls; the first goes on."""
     other = installed.folder / "other.toml"

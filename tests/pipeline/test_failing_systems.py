@@ -82,6 +82,7 @@ def test_systems_fail_after_a_good_run(
     assert failed == {"connectwise", "ninjaone"}
 
 
+@pytest.mark.fault(36)
 def test_evidence_gets_old(
     installed: Any, reconcile: Any, rows_of: Callable[..., Rows], period: str
 ) -> None:
@@ -181,6 +182,7 @@ def test_psa_never_pulled(good_run: Any, own_folder: Path, reconcile: Any) -> No
     assert not msp.state.published.exists()
 
 
+@pytest.mark.fault(45)
 def test_hostile_names(
     installed: Any, reconcile: Any, rows_of: Callable[..., Rows], own_folder: Path, period: str
 ) -> None:

@@ -79,6 +79,7 @@ def test_mappings_are_recorded_once(second_run: SecondRun) -> None:
     assert ledger_mappings(second_run.msp.state.ledger) == second_run.mapped_before
 
 
+@pytest.mark.fault(63)
 def test_readers_never_fail_during_a_run(second_run: SecondRun) -> None:
     """While a run writes, another process opens the published file 100 times without an error."""
     assert len(second_run.seen) >= 100
@@ -103,6 +104,7 @@ def test_rebuild_is_identical(
     assert not [call for server in servers for call in server.log]
 
 
+@pytest.mark.fault(23)
 def test_records_that_come_twice_count_once(
     installed: Any, reconcile: Any, same_numbers: Callable[[Path], Tables]
 ) -> None:

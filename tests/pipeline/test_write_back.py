@@ -127,6 +127,7 @@ def newest_event(msp: Any, *path: str) -> dict[str, Any]:
     return {name: getattr(value, "value", None) for name, value in metadata.items()}
 
 
+@pytest.mark.fault(93)
 def test_writing_is_switched_on_for_one_tenant(
     msp: Any, reconcile: Any, cards: list[Row], queue: Queue
 ) -> None:
@@ -153,6 +154,7 @@ def test_writing_is_switched_on_for_one_tenant(
     assert states(msp) == ["queued", "queued"]
 
 
+@pytest.mark.fault(92)
 def test_a_wrong_count_or_too_many_write_nothing(
     msp: Any, reconcile: Any, cards: list[Row], queue: Queue
 ) -> None:
@@ -297,6 +299,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("name", FORGED)
+@pytest.mark.fault(90)
 def test_the_write_back_job_takes_no_configuration(msp: Any, name: str) -> None:
     """A forged run with quantities or switches is rejected before there is a run at all."""
     job = build_definitions(load_settings(msp.config)).resolve_job_def(WRITE_BACK)
@@ -309,6 +312,7 @@ def test_the_write_back_job_takes_no_configuration(msp: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("job", [DRY_RUN, WRITE_BACK, CLOSE])
+@pytest.mark.fault(90)
 def test_no_run_brings_its_own_installation_or_clock(
     msp: Any, cards: list[Row], queue: Queue, period: str, job: str
 ) -> None:

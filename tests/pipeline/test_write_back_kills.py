@@ -176,6 +176,7 @@ def assert_all_is_written(
 @pytest.mark.parametrize(
     "moment", [*MOMENTS, *(pytest.param(name, marks=pytest.mark.slow) for name in MORE_MOMENTS)]
 )
+@pytest.mark.fault(57, 89)
 def test_killed_write_back(
     copies: Callable[[], Any],
     decided: Any,
@@ -198,6 +199,7 @@ def test_killed_write_back(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.fault(57)
 def test_killed_at_every_commit(
     copies: Callable[[], Any],
     decided: Any,
@@ -218,6 +220,7 @@ def test_killed_at_every_commit(
 
 
 @pytest.mark.slow
+@pytest.mark.fault(57)
 def test_killed_again_and_again(
     copies: Callable[[], Any], decided: Any, reconcile: Any, *, rows_of: RowsOf, period: str
 ) -> None:
@@ -243,6 +246,7 @@ def test_killed_again_and_again(
         ),
     ],
 )
+@pytest.mark.fault(57)
 def test_killed_while_closing(
     installed: Any, reconcile: Any, rows_of: RowsOf, period: str, moment: str
 ) -> None:
@@ -262,6 +266,7 @@ def test_killed_while_closing(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.fault(57, 78)
 def test_killed_while_deciding(installed: Any, reconcile: Any, rows_of: RowsOf, when: str) -> None:
     """A decision is in the ledger, whole, as soon as it is committed, and never before."""
     card = rows_of(installed.state.published, CARDS)[0]
@@ -333,6 +338,7 @@ def test_the_schedule_and_a_person_at_once(
     assert_all_is_written(msp, decided, rows_of)
 
 
+@pytest.mark.fault(59)
 def test_an_orphan_keeps_the_lock(
     copies: Callable[[], Any], decided: Any, reconcile: Any, *, rows_of: RowsOf
 ) -> None:

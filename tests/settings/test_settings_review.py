@@ -77,6 +77,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         ('user_file = "users.toml"', "'users_file'"),
     ],
 )
+@pytest.mark.fault(108)
 def test_mistakes_are_named(tmp_path: Path, table: str, words: str) -> None:
     """What would let strangers in is refused before anything is served."""
     with pytest.raises(PipelineError) as caught:

@@ -133,6 +133,7 @@ def test_an_absolute_path_is_read(make_account: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["../secret.csv", "imports/../../secret.csv", "../*.csv"])
+@pytest.mark.fault(98)
 def test_a_relative_path_can_not_leave_the_folder(
     make_account: Any, tmp_path: Path, pattern: str
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_relative_path_can_not_leave_the_folder(
 
 @pytest.mark.parametrize("pattern", ["imports/backup.csv", "imports/*.csv", "{root}/imports/*.csv"])
 @pytest.mark.parametrize("linked", ["file", "folder"])
+@pytest.mark.fault(98)
 def test_a_link_can_not_leave_the_folder(
     make_account: Any, tmp_path: Path, pattern: str, linked: str
 ) -> None:
@@ -174,12 +176,14 @@ def test_a_link_inside_the_folder_is_fine(make_account: Any, tmp_path: Path) -> 
     assert read(make_account("csv"), ON)[0].records
 
 
+@pytest.mark.fault(98)
 def test_a_folder_is_no_file(make_account: Any, tmp_path: Path) -> None:
     """A path that means a folder is refused in words."""
     (tmp_path / "imports" / "backup.csv").mkdir(parents=True)
     assert "not a file" in refusal(make_account).message
 
 
+@pytest.mark.fault(98)
 def test_a_file_larger_than_the_limit_is_refused(make_account: Any, tmp_path: Path) -> None:
     """The limit is on bytes, and its edge is inside."""
     path = put(tmp_path / "imports" / "backup.csv", TEXT)

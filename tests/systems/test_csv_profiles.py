@@ -71,6 +71,7 @@ def test_a_month_column_is_held_against_the_pull(
         read(make_account("csv"), date(2026, 12, 2))
 
 
+@pytest.mark.fault(99)
 def test_a_file_replaced_while_it_is_read_is_not_used(
     make_account: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,7 @@ def test_zero_is_a_count() -> None:
         (row() + ",extra", "more than 9 columns"),
     ],
 )
+@pytest.mark.fault(97)
 def test_one_bad_row_refuses_the_file_with_line_and_reason(cells: str, reason: str) -> None:
     """All or nothing: what can't be counted is named, and no other row is used."""
     error = refusal(row(account_id="1"), cells)
@@ -134,6 +135,7 @@ def test_an_id_that_only_looks_scientific_is_kept() -> None:
     assert report(row(service_key="12E5")).rows[0]["service_key"] == "12E5"
 
 
+@pytest.mark.fault(97)
 def test_a_file_without_rows_is_not_zero() -> None:
     """A header alone is refused unless the settings accept it."""
     assert "no rows" in refusal().message
@@ -215,6 +217,7 @@ def test_a_total_in_the_middle_refuses_the_file() -> None:
     ],
 )
 @pytest.mark.parametrize("is_partial", [True, False])
+@pytest.mark.fault(99)
 def test_a_file_for_another_month_is_refused(cells: dict[str, str], *, is_partial: bool) -> None:
     """Last month's export is never taken for this month's, not even in part."""
     error = refusal(row(account_id="1"), row(**cells), is_partial=is_partial)
@@ -268,6 +271,7 @@ def test_numbers_are_read_exactly(text: str, decimal: str, value: str) -> None:
         ("5 %", "."),
     ],
 )
+@pytest.mark.fault(40, 97)
 def test_doubtful_numbers_are_refused(text: str, decimal: str) -> None:
     """What could mean two numbers, or none, is not read as one."""
     with pytest.raises(ValueError, match="not a number"):

@@ -41,6 +41,7 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
         process.wait(10)
 
 
+@pytest.mark.fault(62)
 def test_the_wait_for_a_held_file_is_bounded(path: Path, holder: subprocess.Popen[str]) -> None:
     """After the longest wait the message names the process that holds the file."""
     waits: list[float] = []
@@ -76,6 +77,7 @@ def test_no_wait_means_one_try(path: Path, holder: subprocess.Popen[str]) -> Non
 
 
 @pytest.mark.parametrize("folder", ["plain", "o'clock and locks"])
+@pytest.mark.fault(64)
 def test_a_file_that_is_no_warehouse_is_not_waited_for(tmp_path: Path, folder: str) -> None:
     """An unreadable file says at once that it can be rebuilt, whatever its folder is called."""
     path = tmp_path / folder / "warehouse.duckdb"

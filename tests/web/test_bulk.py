@@ -34,6 +34,7 @@ SOME = st.sets(st.integers(0, len(COUNTS)))
     ),
     story=st.tuples(SOME.filter(bool), SOME, SOME, SOME),
 )
+@pytest.mark.fault(72, 73)
 def test_confirming_does_what_the_preview_promised(template: Path, said: Any, story: Any) -> None:
     """What did not move is recorded exactly as promised; what moved is refused, one by one."""
     decision, note = said
@@ -60,6 +61,7 @@ def test_confirming_does_what_the_preview_promised(template: Path, said: Any, st
         office.ledger.engine.dispose()
 
 
+@pytest.mark.fault(69)
 def test_a_second_click_changes_nothing(office: Any) -> None:
     """Confirming again makes no entry and leads to the same result."""
     preview_id = office.preview("reconcile", office.cards())
@@ -72,6 +74,7 @@ def test_a_second_click_changes_nothing(office: Any) -> None:
     assert office.followed == [True]
 
 
+@pytest.mark.fault(69)
 def test_clicks_at_once_record_once(office: Any) -> None:
     """Eight confirmations at the same moment make one set of entries and one result."""
     preview_id = office.preview("reconcile", office.cards())
@@ -105,6 +108,7 @@ def test_a_day_counts_where_the_psa_knows_one(
     assert {row.wanted.effective_on for row in preview.rows} == {recorded}
 
 
+@pytest.mark.fault(69)
 def test_a_lost_answer_is_found_again(office: Any) -> None:
     """When the result was lost after it was recorded, the repeat finds the same decisions."""
     preview_id = office.preview("reconcile", office.cards())

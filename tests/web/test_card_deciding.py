@@ -60,6 +60,7 @@ def test_a_refused_form_keeps_everything_that_was_typed(office: Any) -> None:
     assert read_decisions(office.ledger) == []
 
 
+@pytest.mark.fault(71)
 def test_numbers_that_moved_are_a_conflict(office: Any) -> None:
     """A form with another version is refused as 409 and shows the card as it is now."""
     answer = office.decide("1", "reconcile", card_version="000000000000", to="7", note="mine")
@@ -115,6 +116,7 @@ def test_a_waiting_card_asks_for_what_is_missing(office: Any) -> None:
     assert "Confirmed by ann" in office.page("2")
 
 
+@pytest.mark.fault(77)
 def test_four_eyes_are_two_people(office: Any) -> None:
     """The second person's box is shown to another approver, never to who decided."""
     strict = office.with_limits(Limits(four_eyes_above=Decimal(1)))
@@ -148,6 +150,7 @@ def test_new_revenue_says_that_a_person_adds_the_line(office: Any) -> None:
     assert "+6 can't be put on a line by this software" in office.page("5")
 
 
+@pytest.mark.fault(55)
 def test_a_closed_month_takes_no_decision(office: Any) -> None:
     """Once closed, the form is gone and the page says who closed the month."""
     stamp = Stamp("cleo", NOON, "tests")

@@ -122,6 +122,7 @@ def sweep(bench: Bench, fate: Fate | None, when: str, *, lines: int = 1) -> int:
     ],
 )
 @pytest.mark.long
+@pytest.mark.fault(89)
 def test_killed_at_every_entry(bench: Bench, fate: str, when: str) -> None:
     """Dying before or after any entry, the change ends as decided and is never doubled."""
     entries = sweep(bench, FATES[fate], when)
@@ -133,6 +134,7 @@ def test_killed_at_every_entry(bench: Bench, fate: str, when: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("fate", MORE_FATES)
+@pytest.mark.fault(89)
 def test_killed_at_every_entry_with_other_fates(bench: Bench, fate: str, when: str) -> None:
     """The same for calls that are applied much later, fail, or have to wait."""
     sweep(bench, MORE_FATES[fate], when)
@@ -141,6 +143,7 @@ def test_killed_at_every_entry_with_other_fates(bench: Bench, fate: str, when: s
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("fate", FATES)
+@pytest.mark.fault(89)
 def test_killed_with_several_under_way(bench: Bench, fate: str, when: str) -> None:
     """The same with three changes under way at once."""
     bench.at_once = 3
@@ -192,6 +195,7 @@ def test_killed_while_deciding_and_undoing(bench: Bench, when: str) -> None:
 
 
 @pytest.mark.parametrize("fate", FATES)
+@pytest.mark.fault(89)
 def test_killed_between_intent_and_call(bench: Bench, fate: str) -> None:
     """An intent whose call was never made is looked up, waited for, and then carried out."""
     [change] = bench.decide()
@@ -254,6 +258,7 @@ KILLS = ["2:before", "2:after", "3:before", "4:after"]
         ),
     ],
 )
+@pytest.mark.fault(89)
 def test_real_process_killed(bench: Bench, start: Start, fate: str, crash: str) -> None:
     """A real process that is killed around an entry leaves nothing the next one can't mend."""
     [change] = bench.decide()

@@ -59,6 +59,7 @@ def assert_blocked(bench: Bench, *words: str) -> None:
         ("20.00001", "four decimals|whole numbers"),
     ],
 )
+@pytest.mark.fault(91)
 def test_impossible_targets(bench: Bench, target: str, words: str) -> None:
     """Whatever stands in the ledger: negative, huge, and no number at all are never sent."""
     bench.decide(target=Decimal(target), confirmed=frozenset({"zero", "large", "second_person"}))
@@ -67,6 +68,7 @@ def test_impossible_targets(bench: Bench, target: str, words: str) -> None:
     assert_blocked(bench, why)
 
 
+@pytest.mark.fault(91)
 def test_parts_of_units(bench: Bench) -> None:
     """Half a unit is written where the PSA takes it, and refused before any call elsewhere."""
     changes = bench.decide(target=Decimal("22.5"))
@@ -89,6 +91,7 @@ def test_parts_of_units(bench: Bench) -> None:
         ("23", Limits(four_eyes_above=Decimal("37.49")), ["second_person"]),
     ],
 )
+@pytest.mark.fault(92)
 def test_waits_for_its_confirmations(
     bench: Bench, target: str, limits: Limits, kinds: list[str]
 ) -> None:
@@ -122,6 +125,7 @@ def test_at_the_limit_nobody_is_asked(bench: Bench, target: str, limits: Limits)
 
 
 @ANY_KIND
+@pytest.mark.fault(77)
 def test_nobody_is_their_own_second_person(bench: Bench) -> None:
     """Whoever decided can't be the second person, however they write their name."""
     bench.limits = Limits(four_eyes_above=Decimal(1))
@@ -133,6 +137,7 @@ def test_nobody_is_their_own_second_person(bench: Bench) -> None:
 
 
 @ANY_KIND
+@pytest.mark.fault(92)
 def test_batch_beyond_the_limit(bench: Bench) -> None:
     """A batch that is too large is refused with both numbers before anybody is called."""
     bench.limits = Limits(most_changes=2)
@@ -163,6 +168,7 @@ def test_settling_makes_no_batch_too_large(bench: Bench) -> None:
 
 
 @ANY_KIND
+@pytest.mark.fault(36)
 def test_old_evidence(bench: Bench) -> None:
     """Counts older than the limit are not written on, and are again after a new pull."""
     [change] = bench.decide()
@@ -193,6 +199,7 @@ def test_evidence_of_unknown_age(bench: Bench) -> None:
         ({}, "a line behind the counts"),
     ],
 )
+@pytest.mark.fault(75)
 def test_card_has_moved(bench: Bench, moved: dict[str, Any], words: str) -> None:
     """A decision on numbers that changed since is not written; it is said what moved."""
     bench.decide()
@@ -260,6 +267,7 @@ def test_person_over_policy(bench: Bench) -> None:
     assert write.qty_after == Decimal(22)
 
 
+@pytest.mark.fault(55)
 def test_closed_month(bench: Bench) -> None:
     """A closed month is not written into, whoever starts the batch, until it is reopened."""
     [change] = bench.decide()

@@ -62,6 +62,7 @@ def assert_busy(bench: Bench, name: str) -> None:
 
 
 @ANY_KIND
+@pytest.mark.fault(90)
 def test_two_processes(bench: Bench, start: Start) -> None:
     """While one process writes, another one is refused by the first one's name, calling nobody."""
     [change] = bench.decide()
@@ -91,6 +92,7 @@ def test_refused_process(bench: Bench, start: Start) -> None:
 
 
 @ANY_KIND
+@pytest.mark.fault(59)
 def test_orphan_keeps_the_lock(bench: Bench, start: Start) -> None:
     """A step that outlives the run that started it keeps the lock until its last change is done."""
     [change] = bench.decide()
@@ -137,6 +139,7 @@ def test_lock_is_free_after_an_error(bench: Bench) -> None:
         pass
 
 
+@pytest.mark.fault(59)
 def test_newer_writer_takes_over(bench: Bench) -> None:
     """When a newer epoch has begun in mid-batch, nothing more is sent and the rest stays queued."""
     changes = bench.decide(3)
@@ -154,6 +157,7 @@ def test_newer_writer_takes_over(bench: Bench) -> None:
 
 
 @ANY_KIND
+@pytest.mark.fault(59)
 def test_old_epoch_records_no_intent(bench: Bench) -> None:
     """An intent of an older epoch is refused by the ledger itself, naming both epochs."""
     [change] = bench.decide()
@@ -176,6 +180,7 @@ def test_old_epoch_records_no_intent(bench: Bench) -> None:
     assert bench.states() == ["intent"]
 
 
+@pytest.mark.fault(69)
 def test_double_click(bench: Bench) -> None:
     """One decision sent in twenty times at once with one key: one decision, and one write."""
     decided = bench.decided(bench.planned(bench.lines()[0]), client_key="click")
@@ -194,6 +199,7 @@ def test_double_click(bench: Bench) -> None:
 
 
 @ANY_KIND
+@pytest.mark.fault(90)
 def test_rivals(bench: Bench) -> None:
     """Twenty people deciding one card otherwise: the first wins, and only theirs is written."""
     [line] = bench.lines()

@@ -37,6 +37,7 @@ def test_a_second_batch_writes_nothing(bench: Bench) -> None:
     assert (report.ended, len(bench.server.log)) == ({}, calls)
 
 
+@pytest.mark.fault(80)
 def test_timeout_before_it_was_applied(bench: Bench) -> None:
     """No answer and nothing applied: looked up, waited for, sent once more, verified."""
     [change] = bench.decide()
@@ -49,6 +50,7 @@ def test_timeout_before_it_was_applied(bench: Bench) -> None:
     assert bench.trail(change) == steps
 
 
+@pytest.mark.fault(81)
 def test_lost_acknowledgement(bench: Bench) -> None:
     """No answer but applied: looked up and verified, and never sent a second time."""
     [change] = bench.decide()
@@ -70,6 +72,7 @@ def test_never_answered(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("calls_later", [0, 1, 2, 3, 4, 6, 9])
+@pytest.mark.fault(82)
 def test_applied_late(bench: Bench, calls_later: int) -> None:
     """Applied before, while or long after we waited, the line ends as decided and is not doubled.
 
@@ -90,6 +93,7 @@ def test_applied_late(bench: Bench, calls_later: int) -> None:
 
 
 @pytest.mark.parametrize("looks", [1, 2])
+@pytest.mark.fault(82)
 def test_late_but_within_the_wait(bench: Bench, looks: int) -> None:
     """What is applied before the wait is over is found by the look after it, and not sent again."""
     [change] = bench.decide()
@@ -105,6 +109,7 @@ def test_late_but_within_the_wait(bench: Bench, looks: int) -> None:
     [None, lambda _wanted: Decimal(22), lambda _wanted: Decimal(100), lambda _wanted: Decimal(0)],
     ids=["not applied", "rounded", "multiplied", "cleared"],
 )
+@pytest.mark.fault(83)
 def test_success_that_is_none(bench: Bench, spoil: Callable[[Decimal], Decimal] | None) -> None:
     """Answered with success, but not to be read back: a person, and the batch goes no further."""
     first, second, third = bench.decide(3)
@@ -123,6 +128,7 @@ def test_success_that_is_none(bench: Bench, spoil: Callable[[Decimal], Decimal] 
     assert (bench.sends(), bench.shows(second)) == (3, shown)
 
 
+@pytest.mark.fault(83)
 def test_success_that_shows_late(bench: Bench) -> None:
     """Confirmed, but shown only after a while: waited for, and verified without a second send."""
     [change] = bench.decide()
@@ -144,6 +150,7 @@ def test_success_that_shows_late(bench: Bench) -> None:
     [408, 500, 503, *(pytest.param(status, marks=pytest.mark.slow) for status in (502, 504))],
 )
 @pytest.mark.parametrize("kind_of_failure", ["status_after", "status"])
+@pytest.mark.fault(84)
 def test_server_failures(bench: Bench, kind_of_failure: str, status: int) -> None:
     """A failing server may have applied it or not: looked up, and in the end applied once."""
     [change] = bench.decide()
@@ -154,6 +161,7 @@ def test_server_failures(bench: Bench, kind_of_failure: str, status: int) -> Non
     assert bench.trail(change)[:2] == ["intent", "unknown"]
 
 
+@pytest.mark.fault(83)
 def test_refused_in_words_but_applied(bench: Bench) -> None:
     """A server error in the words of a refusal is not believed when the line shows the change."""
     [change] = bench.decide()
@@ -173,6 +181,7 @@ def test_refused_in_words_and_edited(bench: Bench) -> None:
     assert (bench.sends(), bench.shows(change)) == (1, Decimal(30))
 
 
+@pytest.mark.fault(85)
 def test_refused(bench: Bench, refusal: int) -> None:
     """A refusal ends that change with the PSA's own words; the others go on."""
     changes = bench.decide(3)
@@ -207,6 +216,7 @@ def test_siblings_at_once(bench: Bench) -> None:
     bench.assert_written_once(*changes)
 
 
+@pytest.mark.fault(80, 81, 82, 84)
 def test_everything_at_once(bench: Bench) -> None:
     """As many changes at once as the PSA takes, with mishaps among them: each line once."""
     bench.at_once = 4

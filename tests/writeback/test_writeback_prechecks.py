@@ -8,6 +8,7 @@ from writeback_bench.bench import Bench
 from reconcile_pipeline.model import Category, ChangeState
 
 
+@pytest.mark.fault(86)
 def test_edited_since_it_was_decided(bench: Bench) -> None:
     """The PSA shows a third quantity: conflict naming all three, no write, the others go on."""
     edited, other = bench.decide(2)
@@ -22,6 +23,7 @@ def test_edited_since_it_was_decided(bench: Bench) -> None:
     assert (bench.shows(edited), bench.sends()) == (Decimal(21), 1)
 
 
+@pytest.mark.fault(86)
 def test_changed_already(bench: Bench) -> None:
     """Somebody has set the decided quantity: verified without a call that changes anything."""
     [change] = bench.decide()
@@ -31,6 +33,7 @@ def test_changed_already(bench: Bench) -> None:
     assert bench.sends() == 0
 
 
+@pytest.mark.fault(87)
 def test_edited_between_look_and_write(bench: Bench) -> None:
     """An edit in the very moment before our write is found by a PSA that adds differences.
 
@@ -50,6 +53,7 @@ def test_edited_between_look_and_write(bench: Bench) -> None:
     assert len(bench.writes(edited)) == 1
 
 
+@pytest.mark.fault(88)
 def test_must_not_be_changed_any_more(bench: Bench, broken: str) -> None:
     """Gone, cancelled, expired or invoiced: rejected with the reason, no write; others go on."""
     broken_change, other = bench.decide(2)
@@ -61,6 +65,7 @@ def test_must_not_be_changed_any_more(bench: Bench, broken: str) -> None:
     bench.assert_written_once(other)
 
 
+@pytest.mark.fault(88)
 def test_gone_after_it_was_sent(bench: Bench) -> None:
     """A line that is deleted while nobody answered can't be judged by us: a person has to."""
     [change] = bench.decide()

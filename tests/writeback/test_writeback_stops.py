@@ -18,6 +18,7 @@ pytestmark = pytest.mark.long
 
 
 @pytest.mark.parametrize(("retry_after", "waited"), [(30, 30.0), (300, 300.0), (None, 1.0)])
+@pytest.mark.fault(94)
 def test_asked_to_wait(bench: Bench, retry_after: float | None, waited: float) -> None:
     """Too many requests in mid-batch: waits as long as asked, goes on, writes each line once."""
     changes = bench.decide(3)
@@ -29,6 +30,7 @@ def test_asked_to_wait(bench: Bench, retry_after: float | None, waited: float) -
     assert bench.trail(changes[1]) == ["intent", "not_applied", "intent", "sent", "verified"]
 
 
+@pytest.mark.fault(94)
 def test_waiting_costs_no_try(bench: Bench) -> None:
     """A change that was turned away first may still be repeated once when nobody answers."""
     [change] = bench.decide()
@@ -54,6 +56,7 @@ def test_edited_while_we_waited(bench: Bench) -> None:
     assert (bench.sends(), bench.writes(change)) == (1, [])
 
 
+@pytest.mark.fault(94)
 def test_asked_to_wait_too_long(bench: Bench) -> None:
     """A wait beyond five minutes ends the batch; the next one goes on at that very change."""
     changes = bench.decide(3)

@@ -38,6 +38,7 @@ def assert_refused(bench: Bench, change: Change, words: str) -> None:
     assert not withdrawn(bench.ledger, change.decision_id)
 
 
+@pytest.mark.fault(74)
 def test_before_it_was_sent(bench: Bench) -> None:
     """Undone before anything was sent: taken back, nothing is ever written, twice is harmless."""
     [change] = bench.decide()
@@ -48,6 +49,7 @@ def test_before_it_was_sent(bench: Bench) -> None:
     assert bench.server.log == []
 
 
+@pytest.mark.fault(74, 95)
 def test_after_it_was_written(bench: Bench) -> None:
     """Undone after it was written: one reverse change, after which the PSA shows the old value."""
     [change] = bench.decide()
@@ -85,6 +87,7 @@ def test_undone_by_many_at_once(bench: Bench) -> None:
     assert len(read_changes(bench.ledger)) == 2
 
 
+@pytest.mark.fault(95)
 def test_edited_before_it_was_undone(bench: Bench) -> None:
     """An undo writes only where the PSA still shows our value: else it is a conflict."""
     [change] = bench.decide()

@@ -29,6 +29,7 @@ POLICY = {
 @pytest.mark.parametrize("path", ["/", "/login", "/missing", "/breaks", "/healthz", "/push/x"])
 @pytest.mark.parametrize("is_known", [True, False])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH"])
+@pytest.mark.fault(105)
 def test_every_answer_is_marked(probe: Any, method: str, path: str, *, is_known: bool) -> None:
     """Pages, refusals, missing pages and our own mistakes alike; nothing inline, no frames."""
     cookie = (("Cookie", probe.browser("admin").cookie),) if is_known else ()
@@ -55,6 +56,7 @@ def test_a_stranger_reads_no_figures_on_any_page() -> None:
     assert "Log in" in text
 
 
+@pytest.mark.fault(105)
 def test_refusals_hold_nothing_inline(probe: Any) -> None:
     """Their pages obey the policy that they are sent with."""
     for answer in (probe.get("/login"), probe.post("/x", {}), probe.get("/missing")):

@@ -190,6 +190,7 @@ ATTACKS: dict[str, tuple[int, Attack]] = {
 
 @pytest.mark.parametrize("path", CHANGING)
 @pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.fault(106)
 def test_only_a_form_of_our_own_page_changes_anything(
     probe: Any, filled: Callable[[str], str], path: str, attack: str
 ) -> None:
@@ -208,6 +209,7 @@ def test_only_a_form_of_our_own_page_changes_anything(
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("path", CHANGING)
+@pytest.mark.fault(106)
 def test_reading_never_changes(
     probe: Any, filled: Callable[[str], str], path: str, role: str
 ) -> None:
@@ -223,6 +225,7 @@ def test_reading_never_changes(
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
+@pytest.mark.fault(108)
 def test_a_role_may_do_what_its_page_says(
     probe: Any, filled: Callable[[str], str], page: Any, role: Any
 ) -> None:
@@ -244,6 +247,7 @@ def test_a_role_may_do_what_its_page_says(
 
 
 @pytest.mark.parametrize("path", SHOWING)
+@pytest.mark.fault(108)
 def test_a_stranger_sees_nothing(probe: Any, filled: Callable[[str], str], path: str) -> None:
     """Every page leads to the login and from there back to itself; only the monitor's is open."""
     answer = probe.get(f"{filled(path)}?q=a%26b")
@@ -265,6 +269,7 @@ def test_a_page_that_asks_nobody_is_closed_too(probe: Any, method: str) -> None:
 
 @pytest.mark.parametrize("host", FOREIGN_HOSTS)
 @pytest.mark.parametrize("path", ["/", "/login", "/static/app.css", "/healthz", "/push/x"])
+@pytest.mark.fault(107)
 def test_only_our_names_are_answered(probe: Any, host: str, path: str) -> None:
     """A name that somebody lets point at this computer is refused before any page is asked."""
     answer = probe.call("GET", path, host=host)
@@ -281,6 +286,7 @@ def test_the_settings_add_names(opened: Callable[..., Any]) -> None:
     assert opened(allow_remote=True).call("GET", "/login", host="192.0.2.7").status == 200
 
 
+@pytest.mark.fault(107)
 def test_two_hosts_are_none(probe: Any) -> None:
     """What two readers would understand in two ways is refused."""
     assert probe.call("GET", "/login", ("Host", "evil.example")).status == 400

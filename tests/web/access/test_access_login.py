@@ -58,6 +58,7 @@ def test_the_right_password_lets_in_under_a_new_id(probe: Any) -> None:
     assert home.text.startswith("approver approver login ")
 
 
+@pytest.mark.fault(108)
 def test_an_id_from_before_the_login_is_worth_nothing(probe: Any) -> None:
     """Fixation: whoever planted a session id in the browser doesn't share the login's session."""
     planted = probe.browser("viewer")
@@ -73,6 +74,7 @@ def test_an_id_from_before_the_login_is_worth_nothing(probe: Any) -> None:
 
 
 @pytest.mark.parametrize("is_tls", [False, True])
+@pytest.mark.fault(108)
 def test_the_cookies_are_for_our_pages_only(
     opened: Callable[..., Any], quick: None, *, is_tls: bool
 ) -> None:
@@ -101,6 +103,7 @@ def test_ids_are_kept_as_hashes_only(probe: Any) -> None:
     assert session_id not in repr(vars(probe.identities.sessions))
 
 
+@pytest.mark.fault(108)
 def test_logging_out_ends_the_session(probe: Any) -> None:
     """Also for who kept the cookie; other sessions of the same user stay."""
     by, other = probe.browser("viewer"), probe.browser("viewer")
@@ -139,6 +142,7 @@ def test_nobodys_empty_hash_fits_no_password(probe: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["admin", "nobody-here"])
+@pytest.mark.fault(108)
 def test_twenty_wrong_passwords_are_five_guesses(
     probe: Any, quick: None, hashes: list[int], name: str
 ) -> None:
@@ -225,6 +229,7 @@ def test_the_form_of_a_login_belongs_to_its_browser(probe: Any, quick: None) -> 
         assert (answer.status, answer.headers["set-cookie"]) == (403, None)
 
 
+@pytest.mark.fault(76)
 def test_what_was_typed_survives_the_login(probe: Any, quick: None) -> None:
     """A session that ends while somebody writes costs one login and one click, and no word."""
     path = "/cards/x/decide?period=2026-11"

@@ -57,6 +57,7 @@ FORGED: dict[str, tuple[tuple[str, str], ...]] = {
 
 @pytest.mark.parametrize("attack", FORGED)
 @pytest.mark.parametrize("path", ["/", "/review", "/login", "/healthz"])
+@pytest.mark.fault(109)
 def test_a_forged_name_is_refused_and_logged(
     proxied: Any, path: str, attack: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_forged_name_is_refused_and_logged(
         ("testclient", False),
     ],
 )
+@pytest.mark.fault(109)
 def test_the_secret_counts_from_the_proxys_address_only(peer: str, *, is_believed: bool) -> None:
     """A leaked secret alone is no way in."""
     settings = ReviewSettings(
@@ -98,6 +100,7 @@ def test_the_secret_counts_from_the_proxys_address_only(peer: str, *, is_believe
             identities.who(headers, peer)
 
 
+@pytest.mark.fault(109)
 def test_without_a_proxy_its_headers_mean_nothing(probe: Any) -> None:
     """Who is not configured can't be pretended."""
     assert probe.get("/", ADMIN, SECRET).status == 303

@@ -3,9 +3,10 @@
 Knows no application; the push API and the review app bring theirs.
 """
 
+import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -44,9 +45,22 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(app: object, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM."""
-    uvicorn.Server(uvicorn_config(app)).run(sockets=[listener])
+def serve(
+    app: object, listener: socket.socket, *, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGINT or SIGTERM, which count from before `ready` is called."""
+    config = uvicorn_config(app)
+    # Python loses a Ctrl-C that comes while a module is loaded: so this comes first.
+    config.load()
+    server = uvicorn.Server(config)
+    ends = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, server.handle_exit) for number in ends}
+    try:
+        ready()
+        server.run(sockets=[listener])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def uvicorn_config(app: object) -> uvicorn.Config:

@@ -74,8 +74,7 @@ def _serve(console: Console, settings: Settings, password: str) -> None:
         console.print(f"Review app: [bold]{address}[/bold]")
         console.print(f"Log in as [bold]{DEMO_USER}[/bold] with [bold]{password}[/bold]")
         if sys.stdin.isatty():
-            console.print("Ctrl-C ends it.")
-            serve(app, listener)
+            serve(app, listener, ready=lambda: console.print("Ctrl-C ends it."))
             return
         with served_beside(app, listener):
             answer = urllib.request.urlopen(f"{address}/login", timeout=30)  # noqa: S310 - our own

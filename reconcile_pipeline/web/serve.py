@@ -39,8 +39,7 @@ def serve_review(
     where = settings.review
     with take_address(where.host, where.port, what="The review app", table="review") as listener:
         app = open_app(site_of(settings), now=now_utc, with_push=with_push, dagster_url=dagster_url)
-        tell(address_of(listener))
-        serve(app, listener)
+        serve(app, listener, ready=lambda: tell(address_of(listener)))
 
 
 def open_app(

@@ -29,12 +29,11 @@ def serve(config: ConfigOption = None) -> None:
     """Take counts from scripts until interrupted; nothing else is served here."""
     from reconcile_pipeline.push.serve import serve_push  # noqa: PLC0415 - Starlette, uvicorn
 
-    settings = load_settings(config)
-    where = settings.push
-    host = f"[{where.host}]" if ":" in where.host else where.host
-    console.print(f"Push API: http://{host}:{where.port}/api/v1/docs")
-    console.print("Stop it with Ctrl-C.")
-    serve_push(settings)
+    serve_push(load_settings(config), tell=_tell_address)
+
+
+def _tell_address(address: str) -> None:
+    console.print(f"Push API: {address}/api/v1/docs\nStop it with Ctrl-C.")
 
 
 @push.command()

@@ -66,10 +66,10 @@ ROOMS: dict[str, set[str]] = {
 """What each room may import of ours; rooms that are not named here are free, but for WIRING."""
 
 PACKAGES = {
-    "httpx": {"http", "systems"},
+    "httpx": {"http", "nemesis", "systems"},
     "dagster": WIRING | {"cli"},
     "dagster_duckdb": {"resources"},
-    "sqlalchemy": {"ledger", "resources"},
+    "sqlalchemy": {"ledger", "nemesis", "resources"},
     "pandera": {"warehouse"},
     "starlette": {"push", "web"},
     "uvicorn": {"serving", "simulators"},
@@ -111,11 +111,11 @@ def test_only_wiring_and_the_command_line_import_the_wiring(modules: list[Any]) 
 
 
 def test_only_the_trial_commands_know_the_simulators(everything: list[Any]) -> None:
-    """Made-up systems are for tests, benchmarks, and the commands `demo` and `simulate`."""
+    """Made-up systems are for tests, benchmarks, and the commands that play with them."""
     users = {
         module.name
         for module in everything
-        if module.room != "simulators"
+        if module.room not in {"simulators", "nemesis"}
         and any(name.startswith("reconcile_pipeline.simulators") for name in module.imports)
     }
     ours = {name for name in users if name.split(".")[0] not in {"tests", "benchmarks"}}

@@ -1,21 +1,20 @@
 """Random schedules of decisions, write-backs, faults and crashes against an independent oracle.
 
-`RECONCILE_SEED=123 pytest tests/nemesis` plays one schedule again, at full length;
-`RECONCILE_SEED=123:7` begins with its seventh ledger, as the message of a failure says.
+`reconcile-nemesis` plays more of the same; its `--replay` plays a failure again.
 """
 
-import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
-from random import Random
 
 import pytest
-from nemesis.broken import BROKEN, ON_AUTOTASK
-from nemesis.psas import PSAS
-from nemesis.schedule import Figures, Game, NemesisError, run_schedule
+from nemesis.broken_writing import BROKEN, ON_AUTOTASK
 
 from reconcile_pipeline.model import PipelineError
+from reconcile_pipeline.nemesis.psas import PSAS
+from reconcile_pipeline.nemesis.schedule import Game, draw
+from reconcile_pipeline.nemesis.seeds import run_schedule
+from reconcile_pipeline.nemesis.telling import Figures, NemesisError
 from reconcile_pipeline.systems.registry import SYSTEMS
 
 KINDS = [kind for kind, system in SYSTEMS.items() if system.write_back is not None]
@@ -24,7 +23,6 @@ EVERY_DAY = {"connectwise", "autotask"}
 PLAYED = [
     kind if kind in EVERY_DAY else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS
 ]
-SEED = os.environ.get("RECONCILE_SEED", "")
 SHORT, LONG = 600, 10_000
 FIXED = 20_261_122
 LONG_SEEDS = [11, 22, 33, 44, 55]
@@ -55,12 +53,8 @@ def test_the_fixed_schedule_keeps_every_promise(kind: str) -> None:
 @pytest.mark.parametrize("kind", PLAYED)
 @pytest.mark.fault(80, 81, 82, 84, 86, 87, 89)
 def test_a_schedule_nobody_chose_keeps_every_promise(kind: str) -> None:
-    """So it is in a schedule that nobody ever saw; RECONCILE_SEED plays a known one at length."""
-    seed, _colon, ledger = SEED.partition(":")
-    if seed:
-        run_schedule(int(seed), LONG, kind, first_ledger=int(ledger or 0))
-    else:
-        run_schedule(secrets.randbelow(10**9), SHORT, kind)
+    """So it is in a schedule that nobody ever saw."""
+    run_schedule(secrets.randbelow(10**9), SHORT, kind)
 
 
 def test_a_schedule_can_be_played_again() -> None:
@@ -72,7 +66,7 @@ def test_a_schedule_can_be_played_again() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_month_is_not_closed_under_a_write_back(kind: str, tmp_path: Path) -> None:
     """While a write-back of a month is under way, nobody can close that month."""
-    game = Game(tmp_path, Random(1), Figures(1, kind))  # noqa: S311 - always the same
+    game = Game(tmp_path, draw(kind, 1, 0, 1))
     office = game.office
 
     async def close() -> None:

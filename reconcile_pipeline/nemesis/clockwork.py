@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.util import LRUCache
 
 from reconcile_pipeline.ledger import store
 
@@ -136,4 +137,9 @@ def open_ledger(path: Path) -> store.Ledger:
     pool = sa.QueuePool(old._creator, pool_size=3, dialect=ledger.engine.dialect)
     pool.dispatch._update(old.dispatch, only_propagate=False)
     ledger.engine.pool = pool
+    ledger.engine._compiled_cache = _COMPILED
     return ledger
+
+
+_COMPILED: LRUCache[Any, Any] = LRUCache(2000)
+"""Statements, made once for all ledgers of this process."""

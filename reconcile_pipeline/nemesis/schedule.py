@@ -1,99 +1,106 @@
-"""Plays a random schedule: people, the PSA, write-backs, faults and crashes, in seeded order.
+"""The writing game: people, one PSA, write-backs, faults and crashes, in seeded order.
 
-`run_schedule` is the game; everything random in it comes from the seed, so a failure is played
-again by its number. What is right or wrong is the oracle's to say.
+Pulls and cards are the game's own and small, so that a million acts are played in an hour or two.
+What is right or wrong is the oracle's to say.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
-
-from nemesis.bench import Bench
-from nemesis.clockwork import Crash
-from nemesis.mischief import plan_faults
-from nemesis.watch import Sent
-from nemesis.wire import Meanwhile
 
 from reconcile_pipeline.applying import unfinished
 from reconcile_pipeline.ledger.chain import verify
 from reconcile_pipeline.ledger.changes import read_changes, take_lease
 from reconcile_pipeline.ledger.closings import refuse_if_closed
 from reconcile_pipeline.model import PipelineError
+from reconcile_pipeline.nemesis.bench import Bench
+from reconcile_pipeline.nemesis.clockwork import Crash, When
+from reconcile_pipeline.nemesis.mischief import plan_faults
+from reconcile_pipeline.nemesis.script import WRITING, Script, drawn
+from reconcile_pipeline.nemesis.telling import NemesisError
+from reconcile_pipeline.nemesis.watch import Sent
+from reconcile_pipeline.nemesis.wire import Meanwhile
 from reconcile_pipeline.periods import next_period
 from reconcile_pipeline.writeback.batch import Report, apply_batch
 
 STEPS_PER_LEDGER = 300
 """Then a fresh ledger and a fresh PSA: reading a ledger costs time with every entry in it."""
 STEPS_AT_REST = 100
+WHEN: tuple[When, When] = ("before", "after")
+WEIGHTS = {
+    "vendor_counts": 18,
+    "somebody_edits": 4,
+    "somebody_blocks": 0.5,
+    "pull": 16,
+    "decide_one": 16,
+    "decide_many": 3,
+    "decide_on_old_numbers": 3,
+    "say_again": 2,
+    "contradict": 2,
+    "confirm": 4,
+    "undo": 3,
+    "settle": 4,
+    "prove": 3,
+    "time_passes": 4,
+    "close_month": 1,
+    "reopen_month": 0.5,
+    "next_month": 0.4,
+    "clean_batch": 3,
+    "faulty_batch": 8,
+    "batch_among_people": 5,
+    "deadly_batch": 5,
+    "deadly_act": 2,
+}
+"""Acts of the game or of its office, and how often each is played."""
 
 
-@dataclass
-class Figures:
-    """What was played, summed up."""
-
-    seed: int
-    kind: str
-    steps: int = 0
-    ledgers: int = 0
-    seconds: float = 0.0
-    """Of this process alone, whatever else the machine does."""
-    count: Counter[str] = field(default_factory=Counter)
-
-
-class NemesisError(AssertionError):
-    """A promise was broken; the message holds seed, step and what led to it."""
-
-
-def run_schedule(seed: int, steps: int, psa_kind: str, *, first_ledger: int = 0) -> Figures:
-    """Play so many steps of the schedule with this number; raises `NemesisError`.
-
-    Every ledger has dice of its own: `first_ledger` leaves out those before the one that failed.
-    """
-    figures = Figures(seed, psa_kind, ledgers=first_ledger)
-    figures.steps = first_ledger * STEPS_PER_LEDGER
-    began = time.process_time()
-    while figures.steps < steps:
-        dice = Random(f"{seed}/{psa_kind}/{figures.ledgers}")  # noqa: S311 - has to be repeatable
-        with TemporaryDirectory(dir="/dev/shm") as folder:
-            game = Game(Path(folder), dice, figures)
-            try:
-                game.play(min(STEPS_PER_LEDGER, steps - figures.steps))
-            finally:
-                game.close()
-                figures.count += game.oracle.count + game.count
-                figures.seconds = time.process_time() - began
-        figures.ledgers += 1
-    return figures
+def draw(kind: str, seed: int, ledger: int, length: int = STEPS_PER_LEDGER) -> Script:
+    """The acts of one ledger."""
+    return drawn(
+        WRITING,
+        kind,
+        seed,
+        ledger,
+        length=length,
+        weights=WEIGHTS,
+        rest_every=STEPS_AT_REST,
+        last=("rest", "show_everything"),
+    )
 
 
 class Game(Bench):
     """One ledger and one PSA, from the first step to rest."""
 
-    def __init__(self, folder: Path, dice: Random, figures: Figures) -> None:
-        super().__init__(folder, dice, figures.kind)
-        self.figures = figures
+    def __init__(self, folder: Path, script: Script) -> None:
+        super().__init__(folder, Random(script.dice), script.kind)
+        self.script = script
+        self.steps = 0
 
     def note(self, text: str) -> None:
-        super().note(f"step {self.figures.steps:<6} {text}")
+        super().note(f"act {self.steps:<4} {text}")
+
+    @property
+    def count(self) -> Counter[str]:
+        """What happened, and how often; the oracle counts too."""
+        return self.oracle.count + self.counted
+
+    @property
+    def checked(self) -> Counter[str]:
+        """Checks by promise."""
+        return self.oracle.checked
 
     # The schedule
 
-    def play(self, steps: int) -> None:
-        weights = self._weights()
-        acts, chances = [*weights], [*weights.values()]
+    def play(self) -> None:
+        """Every act of the script; raises `NemesisError` at the first broken promise."""
         with self.patched():
             self.office.pull(self.office.period)
-            for number in range(steps):
-                self.figures.steps += 1
+            for number, name in self.script.acts:
+                self.dice.seed(self.script.dice_of(number))
+                self.steps += 1
                 self.loop.pass_time(self.dice.random() * 60)
-                is_rest = number % STEPS_AT_REST == STEPS_AT_REST - 1
-                self.step(self.rest if is_rest else self.dice.choices(acts, chances)[0])
-            self.step(self.rest)
-            self.step(self.show_everything)
+                self.step(getattr(self, name, None) or getattr(self.office, name))
 
     def step(self, act: Callable[[], None]) -> None:
         """One step; a refusal is an answer, a crash is followed by a new process."""
@@ -101,49 +108,16 @@ class Game(Bench):
         try:
             act()
         except PipelineError as error:
-            self.count["refusals"] += 1
+            self.counted["refusals"] += 1
             self.note(f"  refused: {error.message[:160]}")
         except Crash:
-            self.count["crashes"] += 1
+            self.counted["crashes"] += 1
             self.note("  CRASH")
             self.office.restart()
         finally:
             self.wire.quiet()
         if self.oracle.violations:
-            raise NemesisError(self._told())
-
-    def _told(self) -> str:
-        figures = self.figures
-        again = f"RECONCILE_SEED={figures.seed}:{figures.ledgers}"
-        what = f"{again}, {figures.kind}, step {figures.steps}:"
-        return "\n".join([*self.oracle.violations[:5], what, *self.tail])
-
-    def _weights(self) -> dict[Callable[[], None], float]:
-        office = self.office
-        return {
-            office.vendor_counts: 18,
-            office.somebody_edits: 4,
-            office.somebody_blocks: 0.5,
-            office.pull: 16,
-            office.decide_one: 16,
-            office.decide_many: 3,
-            office.decide_on_old_numbers: 3,
-            office.say_again: 2,
-            office.contradict: 2,
-            office.confirm: 4,
-            office.undo: 3,
-            office.settle: 4,
-            office.prove: 3,
-            office.time_passes: 4,
-            office.close_month: 1,
-            office.reopen_month: 0.5,
-            office.next_month: 0.4,
-            self.clean_batch: 3,
-            self.faulty_batch: 8,
-            self.batch_among_people: 5,
-            self.deadly_batch: 5,
-            self.deadly_act: 2,
-        }
+            raise NemesisError("\n".join([*self.oracle.violations[:5], *self.tail]))
 
     # Write-backs
 
@@ -154,7 +128,7 @@ class Game(Bench):
         with office.ledger.reading() as connection:
             refuse_if_closed(connection, period)
         self.note(f"write-back of {period}")
-        self.count["batches"] += 1
+        self.counted["batches"] += 1
         self.oracle.batch_begins()
         work = apply_batch(self.batch_of(period), self.client(), self.write_back)
         report = self.loop.play(work)
@@ -204,7 +178,7 @@ class Game(Bench):
             return
         if self.dice.random() < 0.5:
             self._plan_faults()
-        when = self.dice.choice(["before", "after"])
+        when = self.dice.choice(WHEN)
         number = self.dice.choice([1, 2, 2, 3, 3, 3, 4, 4, 5, 6, 8])
         self.note(f"to die {when} commit {number}")
         with self.reaper.deadly(number, when):
@@ -215,13 +189,13 @@ class Game(Bench):
         office = self.office
         acts = [office.decide_one, office.decide_many, office.undo, office.settle, office.prove]
         act = self.dice.choice(acts)
-        when = self.dice.choice(["before", "after"])
+        when = self.dice.choice(WHEN)
         self.note(f"to die {when} the commit")
         try:
             with self.reaper.deadly(1, when):
                 act()
         except Crash:
-            self.count["crashes"] += 1
+            self.counted["crashes"] += 1
             self.note("  CRASH")
             office.restart()
             self.oracle.acting = None
@@ -296,7 +270,7 @@ class Game(Bench):
                 if result is not None:
                     await result
             except PipelineError as error:
-                self.count["refusals"] += 1
+                self.counted["refusals"] += 1
                 self.note(f"    refused: {error.message[:120]}")
             finally:
                 self.oracle.acting = acting_before

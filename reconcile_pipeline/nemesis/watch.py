@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
-from nemesis.book import Book, Planned
+from reconcile_pipeline.nemesis.book import Book, Planned
+from reconcile_pipeline.nemesis.telling import Judgement
 
 OK = range(200, 300)
 UNAUTHORIZED = 401
@@ -76,7 +77,7 @@ class Event:
     sent: Sent | None = None
 
 
-class Watch:
+class Watch(Judgement):
     """Keeps what was seen, by line and by change."""
 
     def __init__(
@@ -86,8 +87,8 @@ class Watch:
         shows: Callable[[str, date], Decimal],
         now: Callable[[], datetime],
     ) -> None:
+        super().__init__()
         self.book, self.rules, self.shows, self.now = book, rules, shows, now
-        self.violations: list[str] = []
         self.count: Counter[str] = Counter()
         self.tick = 0
         self.looks: dict[str, Look] = {}
@@ -100,13 +101,6 @@ class Watch:
         self._lost: list[Sent] = []
         self._used: set[str] = set()
         self._renewed: set[str] = set()
-
-    def fail(self, text: str) -> None:
-        self.violations.append(text)
-
-    def demand(self, holds: bool, text: str) -> None:  # noqa: FBT001
-        if not holds:
-            self.fail(text)
 
     def looked(self, line: str, day: date | None, *, is_blocked: bool) -> None:
         """A call showed the line as it is."""
@@ -179,10 +173,11 @@ class Watch:
         if self.rules.is_delta:
             twice = self.effects[planned.change] > 1
             self.count["doubles"] += twice
-            self.demand(not twice, f"{planned.change}: a difference was applied twice")
+            self.demand(not twice, f"I4 {planned.change}: a difference was applied twice")
 
     def last_sent(self, planned: Planned) -> Sent | None:
-        return (self.sent.get(planned.change) or [None])[-1]
+        sent = self.sent.get(planned.change)
+        return sent[-1] if sent else None
 
     def changed_since(self, line: str, tick: int, *, by_others_than: str) -> bool:
         """Whether anything but one change moved the line, or that one too late."""

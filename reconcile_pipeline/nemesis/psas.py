@@ -97,7 +97,7 @@ class Psa(Protocol):
         """Which line a call is about; None for all others."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Account:
     """A configured system without files and variables."""
 

@@ -1,4 +1,4 @@
-"""Engines broken on purpose: each takes away one promise, and the schedule has to notice.
+"""Engines broken on purpose: each takes away one promise, and the writing game has to notice.
 
 Test of the test: an oracle that is content with these is content with anything.
 """
@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from nemesis import schedule
 
 from reconcile_pipeline.http import Certainty, WritingClient
 from reconcile_pipeline.ledger import closings, decisions, known
 from reconcile_pipeline.ledger.tables import intents
 from reconcile_pipeline.ledger.turns import Turn
 from reconcile_pipeline.model import ChangeState
+from reconcile_pipeline.nemesis import schedule
 from reconcile_pipeline.reconciling import decide as rules
 from reconcile_pipeline.review import decide as door
 from reconcile_pipeline.simulators.psa.autotask_changes import Adjuster

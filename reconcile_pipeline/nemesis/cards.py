@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from nemesis.oracle import Shown
-from nemesis.psas import Psa
-
 from reconcile_pipeline.model import Finding
+from reconcile_pipeline.nemesis.oracle import Shown
+from reconcile_pipeline.nemesis.psas import Psa
 from reconcile_pipeline.reconciling.cards import Card, Line
 from reconcile_pipeline.review.reading import Behind
 

@@ -4,12 +4,13 @@ Written from the promises alone, and imports nothing of the software under test:
 a second opinion. I3 to I10 are the invariants' numbers in the project's fault list.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from nemesis.book import ARRIVED, ON_ITS_WAY, Planned, Row, Step
-from nemesis.watch import Look, Watch
+from reconcile_pipeline.nemesis.book import ARRIVED, ON_ITS_WAY, Planned, Row, Step
+from reconcile_pipeline.nemesis.watch import Look, Watch
 
 LOST_TRIES = 2
 """A person may be called when so many tries of one change were lost without effect."""
@@ -125,7 +126,7 @@ class Oracle(Watch):
             return more in self.book.confirmed.get(name, {})
         if table == "outcomes":
             return any(step.state == more for step in self.book.changes[name].steps)
-        known = {
+        known: dict[str, Container[str]] = {
             "decisions": self.book.decisions,
             # What somebody replaced need not be taken back as well.
             "withdrawals": self.book.withdrawn | self.book.replaced,
@@ -316,7 +317,8 @@ class Oracle(Watch):
 
     def _judge_quantity(self, line: str) -> None:
         """The line shows what somebody is answerable for: an edit, or a decided quantity."""
-        last = (self.events.get(line) or [None])[-1]
+        events = self.events.get(line)
+        last = events[-1] if events else None
         if last is None or last.kind in ("edit", "block", "late"):
             return
         planned = last.sent.planned if last.sent else None

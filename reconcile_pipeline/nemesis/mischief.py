@@ -7,8 +7,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from nemesis.oracle import usual_day
-from nemesis.wire import Wire
+from reconcile_pipeline.nemesis.oracle import usual_day
+from reconcile_pipeline.nemesis.wire import Wire
 
 REFUSALS = (400, 409, 422)
 FAILURES = (500, 502, 503, 504)

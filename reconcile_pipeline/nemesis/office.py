@@ -12,25 +12,27 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import Any
-
-from nemesis.cards import Service, behind_of, shown_of
-from nemesis.clockwork import JumpingLoop, open_ledger
-from nemesis.oracle import Ask, Oracle, PullSeen, usual_day
-from nemesis.psas import Psa
+from typing import TYPE_CHECKING, Any, cast
 
 from reconcile_pipeline.closing import close_month
 from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.closings import reopen_period
 from reconcile_pipeline.ledger.decisions import confirm_decision
 from reconcile_pipeline.model import Decision, Finding
+from reconcile_pipeline.nemesis.cards import Service, behind_of, shown_of
+from reconcile_pipeline.nemesis.clockwork import JumpingLoop, open_ledger
+from reconcile_pipeline.nemesis.oracle import Ask, Oracle, PullSeen, usual_day
+from reconcile_pipeline.nemesis.psas import Psa
 from reconcile_pipeline.periods import next_period
 from reconcile_pipeline.reconciling.cards import Wanted
 from reconcile_pipeline.review.decide import Door, decide
 from reconcile_pipeline.review.reading import Behind
 from reconcile_pipeline.systems.registry import SYSTEMS
 from reconcile_pipeline.writeback.proof import Pulled, prove_changes
-from reconcile_pipeline.writeback.undo import settle_change, undo_decision
+from reconcile_pipeline.writeback.undo import Choice, settle_change, undo_decision
+
+if TYPE_CHECKING:
+    import duckdb
 
 FIRST_PERIOD = "2026-11"
 PEOPLE = ("Ann", "Ben", "Cleo")
@@ -213,7 +215,8 @@ class Office:
         )
         self.note(f"decide {what}")
         taken = decide(
-            None,  # type: ignore[arg-type] - the game reads its own board
+            # The game reads its own board (see the bench), no warehouse.
+            cast("duckdb.DuckDBPyConnection", None),
             door,
             wanted,
             now=self.loop.now(),
@@ -258,11 +261,11 @@ class Office:
             return
         planned = self.dice.choice(rest[-10:])
         shown = self.psa.shows(planned.line, planned.day)
-        choice = "drop"
+        choice: Choice = "drop"
         if shown == planned.qty_to:
             choice = "applied"
         elif shown == planned.qty_from:
-            choice = self.dice.choice(["retry", "drop"])
+            choice = "retry" if self.dice.random() < 0.5 else "drop"
         self.note(f"settle {planned.change} of {planned.line} ({planned.state}): {choice}")
         self.oracle.acting = (planned.change, choice)
         settle_change(self.ledger, planned.change, choice, stamp=self.stamp())

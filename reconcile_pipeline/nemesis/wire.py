@@ -10,11 +10,11 @@ from decimal import Decimal
 from random import Random
 
 import httpx
-from nemesis.clockwork import JumpingLoop, Reaper
-from nemesis.oracle import Oracle
-from nemesis.psas import Asked, Psa
-from nemesis.watch import Sent
 
+from reconcile_pipeline.nemesis.clockwork import JumpingLoop, Reaper
+from reconcile_pipeline.nemesis.oracle import Oracle
+from reconcile_pipeline.nemesis.psas import Asked, Psa
+from reconcile_pipeline.nemesis.watch import Sent
 from reconcile_pipeline.simulators.faults import Fault
 from reconcile_pipeline.simulators.server import Write
 

@@ -12,17 +12,16 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from nemesis.book import ON_ITS_WAY, Book
-from nemesis.cards import Service
-from nemesis.clockwork import JumpingLoop, Reaper, reaping
-from nemesis.office import Office
-from nemesis.oracle import Oracle, usual_day
-from nemesis.psas import PSAS, writer_of
-from nemesis.watch import Rules
-from nemesis.wire import Wire
-
 from reconcile_pipeline import closing
 from reconcile_pipeline.http import WritingClient
+from reconcile_pipeline.nemesis.book import ON_ITS_WAY, Book
+from reconcile_pipeline.nemesis.cards import Service
+from reconcile_pipeline.nemesis.clockwork import JumpingLoop, Reaper, reaping
+from reconcile_pipeline.nemesis.office import Office
+from reconcile_pipeline.nemesis.oracle import Oracle, usual_day
+from reconcile_pipeline.nemesis.psas import PSAS, writer_of
+from reconcile_pipeline.nemesis.watch import Rules
+from reconcile_pipeline.nemesis.wire import Wire
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.review import decide as door
 from reconcile_pipeline.systems.writing import LineRef
@@ -40,7 +39,7 @@ class Bench:
     def __init__(self, folder: Path, dice: Random, kind: str) -> None:
         self.dice = dice
         self.loop = JumpingLoop()
-        self.count: Counter[str] = Counter()
+        self.counted: Counter[str] = Counter()
         self.tail: deque[str] = deque(maxlen=TAIL)
         psa = PSAS[kind](8)
         lines = [*psa.agreement_of]

@@ -41,11 +41,12 @@ test-browser: $(STAMP) ## Take the review app through a month end in a real brow
 .PHONY: faults
 faults: $(STAMP) ## Try every fault there is a test for, and write docs/faults.md
 	@sh scripts/browser.sh
-	@$(BIN)/pytest -m "fault and not slow" --faults-page docs/faults.md $(PARALLEL)
+	@$(BIN)/pytest -m "fault and not slow" --faults-page docs/faults.md --canaries $(PARALLEL)
 
 .PHONY: test-full
 test-full: $(STAMP) ## Run every test, the slow ones too, with many more generated examples
-	@$(BIN)/pytest --hypothesis-profile=thorough $(PARALLEL)
+	@sh scripts/browser.sh
+	@$(BIN)/pytest --hypothesis-profile=thorough --canaries $(PARALLEL)
 
 .PHONY: check
 check: lint format types sql ## Check style, types and SQL; changes nothing

@@ -21,6 +21,8 @@ from reconcile_pipeline.simulators.world.build import build_world
 from reconcile_pipeline.state import State
 
 FAULTS = runpy.run_path(str(Path(__file__).parent / "faults" / "page.py"))
+CANARIES = pytest.StashKey[tuple[int, list[str]]]()
+"""How many secrets were looked for, and where they were found."""
 
 hypothesis_settings.register_profile("thorough", max_examples=2000, deadline=None)
 
@@ -36,6 +38,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="Write what became of each fault of tests/faults/catalogue.csv to this file.",
     )
+    parser.addoption(
+        "--canaries",
+        action="store_true",
+        help="Look for secrets in everything the tests left behind, when they are done.",
+    )
 
 
 @pytest.hookimpl(trylast=True)
@@ -45,8 +52,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     FAULTS["mark"](items)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Look for secrets, where it is asked for: once, by the process that the others work for."""
+    config = session.config
+    if not config.getoption("--canaries") or hasattr(config, "workerinput"):
+        return
+    scan = runpy.run_path(str(Path(__file__).parent / "canaries.py"))
+    left = getattr(config, "_tmp_path_factory").getbasetemp()  # noqa: B009 - pytest tells it nowhere else
+    leaks = scan["leaks_in"](left)
+    config.stash[CANARIES] = (len(scan["secrets_in"](left)), leaks)
+    if leaks:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Write the page of faults, where it is asked for."""
+    """Tell what was found of secrets, and write the page of faults, where they are asked for."""
+    if CANARIES in config.stash:
+        looked_for, leaks = config.stash[CANARIES]
+        terminalreporter.section(f"canaries: {looked_for} secrets, found in {len(leaks)} places")
+        for leak in leaks:
+            terminalreporter.line(leak)
     target = config.getoption("--faults-page")
     if target is not None:
         reports = [report for found in terminalreporter.stats.values() for report in found]

@@ -2,6 +2,7 @@
 
 import os
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,6 +60,9 @@ def play(script: Script) -> Figures:
             game.play()
         except NemesisError as error:
             raise FailedError(script, str(error)) from error
+        except Exception as error:
+            told = "".join(traceback.format_exception(error)[-3:])
+            raise FailedError(script, f"unexpected {type(error).__name__}: {told}") from error
         finally:
             game.close()
     return Figures(game.steps, 1, time.process_time() - began, game.count, game.checked)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,23 +53,56 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     FAULTS["mark"](items)
 
 
+@pytest.fixture(scope="session")
+def search_for_secrets(request: pytest.FixtureRequest) -> Callable[[Path], None]:
+    """Fail if a folder that is about to be thrown away holds a secret; only with `--canaries`."""
+    config = request.config
+
+    def search(folder: Path) -> None:
+        if config.getoption("--canaries"):
+            leaks = _scan()["leaks_in"](folder)
+            _count(config, len(_scan()["secrets_in"](folder)), leaks)
+            assert leaks == []
+
+    return search
+
+
+@cache
+def _scan() -> dict[str, Any]:
+    """The search itself; it loads DuckDB, which most tests never need."""
+    return runpy.run_path(str(Path(__file__).parent / "canaries.py"))
+
+
+def _count(config: pytest.Config, secrets: int, leaks: list[str]) -> None:
+    looked_for, found = config.stash.get(CANARIES, (0, []))
+    config.stash[CANARIES] = (looked_for + secrets, [*found, *leaks])
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Look for secrets, where it is asked for: once, by the process that the others work for."""
+    """Look for secrets in what is left, where it is asked for; a worker tells what it searched."""
     config = session.config
-    if not config.getoption("--canaries") or hasattr(config, "workerinput"):
+    if not config.getoption("--canaries"):
         return
-    scan = runpy.run_path(str(Path(__file__).parent / "canaries.py"))
-    left = getattr(config, "_tmp_path_factory").getbasetemp()  # noqa: B009 - pytest tells it nowhere else
-    leaks = scan["leaks_in"](left)
-    config.stash[CANARIES] = (len(scan["secrets_in"](left)), leaks)
+    if hasattr(config, "workerinput"):
+        config.workeroutput["canaries"] = config.stash.get(CANARIES, (0, []))  # type: ignore[attr-defined]
+        return
+    left = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    leaks = _scan()["leaks_in"](left)
+    _count(config, len(_scan()["secrets_in"](left)), leaks)
     if leaks:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what a worker searched."""
+    _count(node.config, *getattr(node, "workeroutput", {}).get("canaries", (0, [])))
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Tell what was found of secrets, and write the page of faults, where they are asked for."""
-    if CANARIES in config.stash:
-        looked_for, leaks = config.stash[CANARIES]
+    if config.getoption("--canaries"):
+        looked_for, leaks = config.stash.get(CANARIES, (0, []))
         terminalreporter.section(f"canaries: {looked_for} secrets, found in {len(leaks)} places")
         for leak in leaks:
             terminalreporter.line(leak)

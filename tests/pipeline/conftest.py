@@ -105,21 +105,25 @@ class Command:
 
 
 @pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def workshop(
+    tmp_path_factory: pytest.TempPathFactory, search_for_secrets: Callable[[Path], None]
+) -> Iterator[Path]:
     """Where installations live: in memory if there is room, as each run syncs to disk 500 times."""
     memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
     if memory.is_dir() and shutil.disk_usage(memory).free > NEEDED_BYTES:
         with TemporaryDirectory(prefix="reconcile-tests-", dir=memory) as folder:
             yield Path(folder)
+            search_for_secrets(Path(folder))
     else:
         yield tmp_path_factory.mktemp("workshop")
 
 
 @pytest.fixture
-def own_folder(workshop: Path) -> Iterator[Path]:
+def own_folder(workshop: Path, search_for_secrets: Callable[[Path], None]) -> Iterator[Path]:
     """A new folder in the workshop, gone after the test."""
     with TemporaryDirectory(dir=workshop) as folder:
         yield Path(folder)
+        search_for_secrets(Path(folder))
 
 
 @pytest.fixture(scope="session")

@@ -86,6 +86,7 @@ def test_a_missed_day_is_made_up_for(office: Any) -> None:
     assert not told(office, Event.TWO_DAYS_LEFT, on(1, 12))
 
 
+@pytest.mark.fault(49)
 def test_days_are_those_of_the_billing_time_zone(office: Any) -> None:
     """23:30 UTC on the 27th is the 28th in Berlin, where this MSP bills."""
     assert not told(office, Event.TWO_DAYS_LEFT, datetime(2026, 11, 27, 22, 30, tzinfo=UTC))

@@ -41,6 +41,7 @@ def test_nothing_starts_until_it_is_switched_on() -> None:
 
 
 @pytest.mark.parametrize(("month", "day"), [(2, 26), (4, 28), (11, 28), (12, 29)])
+@pytest.mark.fault(50, 51)
 def test_the_schedule_ticks_two_days_before_each_last_day(month: int, day: int) -> None:
     """In February as in December."""
     repository = build_definitions(None).get_repository_def()

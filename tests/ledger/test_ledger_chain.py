@@ -88,6 +88,7 @@ def test_a_link_says_who_when_and_from_where(ledger: Ledger, stamp: Callable[...
     assert link["recorded_from"] == "command line"
 
 
+@pytest.mark.fault(111)
 def test_an_edited_entry_is_named(filled: Ledger, tampering: Tampering) -> None:
     """Whatever column of whatever kind of entry is changed or emptied, that entry is named."""
     unseen = []
@@ -108,6 +109,7 @@ def test_an_edited_entry_is_named(filled: Ledger, tampering: Tampering) -> None:
         assert verify(connection).trouble == ""
 
 
+@pytest.mark.fault(111)
 def test_an_edited_link_is_named(filled: Ledger, tampering: Tampering) -> None:
     """Who, when, from where, kind, number and hashes of an entry can't be changed unnoticed."""
     unseen = []
@@ -126,6 +128,7 @@ def test_an_edited_link_is_named(filled: Ledger, tampering: Tampering) -> None:
 
 
 @pytest.mark.parametrize("what", ["row", "link", "both"])
+@pytest.mark.fault(111)
 def test_a_removed_entry_is_named(filled: Ledger, tampering: Tampering, what: str) -> None:
     """Without its row, without its link, or without both: the first missing entry is named."""
     with tampering(filled) as connection:
@@ -144,6 +147,7 @@ def test_a_removed_entry_is_named(filled: Ledger, tampering: Tampering, what: st
             assert verdict.entries == seq - 1
 
 
+@pytest.mark.fault(111)
 def test_a_cut_tail_is_found_by_its_head(
     filled: Ledger, tampering: Tampering, stamp: Callable[..., Stamp]
 ) -> None:
@@ -169,6 +173,7 @@ def test_an_unknown_head_is_trouble(filled: Ledger) -> None:
     assert verified(filled, expected_head=first["hash"]).trouble == ""
 
 
+@pytest.mark.fault(111)
 def test_swapped_entries_are_found(filled: Ledger, tampering: Tampering) -> None:
     """Two entries that change places are found at the earlier one, rows alone or with links."""
     with tampering(filled) as connection:
@@ -188,6 +193,7 @@ def swap(connection: sa.Connection, first: sa.Table, second: sa.Table, one: int,
         connection.execute(sa.update(table).where(table.c.seq == old).values(seq=new))
 
 
+@pytest.mark.fault(111)
 def test_a_forged_row_is_found(filled: Ledger, tampering: Tampering) -> None:
     """A row without a link is named, under a number of its own as under that of another entry."""
     with tampering(filled) as connection:

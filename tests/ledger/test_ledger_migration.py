@@ -113,6 +113,7 @@ def copy_of(path: Path) -> Path:
     return path.with_name("ledger.db.schema-1")
 
 
+@pytest.mark.fault(67)
 def test_everything_is_readable_after_the_upgrade(old: Path, open_ledger: OpenLedger) -> None:
     """Mappings, decisions and accepted pulls say what they said, each with its old instant."""
     ledger = open_ledger(old)
@@ -174,6 +175,7 @@ def test_the_upgrade_seals_what_it_moved(
     ]
 
 
+@pytest.mark.fault(67)
 def test_old_decisions_are_decisions_like_any_other(
     old: Path,
     open_ledger: OpenLedger,
@@ -216,6 +218,7 @@ def test_a_new_ledger_has_no_copy(tmp_path: Path, open_ledger: OpenLedger) -> No
 
 
 @pytest.mark.parametrize("step", range(1, 8))
+@pytest.mark.fault(67)
 def test_a_failure_in_the_middle_leaves_the_old_ledger(
     old: Path,
     open_ledger: OpenLedger,
@@ -243,6 +246,7 @@ def test_a_failure_in_the_middle_leaves_the_old_ledger(
     assert content(copy_of(old)) == before
 
 
+@pytest.mark.fault(57)
 def test_a_kill_in_the_middle_leaves_one_or_the_other(
     old: Path, open_ledger: OpenLedger, content: Content
 ) -> None:

@@ -6,6 +6,8 @@ from decimal import Decimal
 from threading import Barrier
 from typing import TypeVar
 
+import pytest
+
 from reconcile_pipeline.ledger.accepted import accept_pull
 from reconcile_pipeline.ledger.chain import Stamp, verify
 from reconcile_pipeline.ledger.changes import PlannedChange, read_changes, take_lease
@@ -39,6 +41,7 @@ def test_twenty_clicks_are_one_decision(ledger: Ledger, decided: Callable[..., D
     assert row == item
 
 
+@pytest.mark.fault(70)
 def test_twenty_rivals_have_one_winner(
     ledger: Ledger, decided: Callable[..., Decided], planned: Callable[..., PlannedChange]
 ) -> None:

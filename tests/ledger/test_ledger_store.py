@@ -110,6 +110,7 @@ def test_looking_waits_for_no_writer(
         assert accepted_pull_ids(open_ledger(place)) == {"a"}
 
 
+@pytest.mark.fault(64)
 def test_a_newer_ledger_is_refused(place: Place, open_ledger: OpenLedger) -> None:
     """An older release does not write into what a newer one made."""
     with open_ledger(place).engine.begin() as connection:
@@ -169,6 +170,7 @@ def test_no_ledger_of_that_kind_says_so(tmp_path: Path) -> None:
     assert path.read_bytes() == content
 
 
+@pytest.mark.fault(64)
 def test_damage_never_passes_for_content(
     tmp_path: Path, open_ledger: OpenLedger, fill: Callable[[Ledger], None]
 ) -> None:
@@ -212,6 +214,7 @@ def everything(ledger: Ledger) -> list[tuple[Any, ...]]:
         ]
 
 
+@pytest.mark.fault(62)
 def test_a_locked_ledger_says_so(
     tmp_path: Path, open_ledger: OpenLedger, stamp: MakeStamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +242,7 @@ def test_a_new_file_that_is_locked_says_so(tmp_path: Path, monkeypatch: pytest.M
     assert "Another program is writing" in caught.value.next_step
 
 
+@pytest.mark.fault(60)
 def test_a_full_disk_says_so(
     ledger: Ledger, stamp: MakeStamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ def last_page(msp: Any, rows_of: Callable[..., list[Any]]) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.fault(57)
 def test_killed_again_and_again(
     installed: Any,
     reconcile: Any,
@@ -74,6 +75,7 @@ def test_killed_again_and_again(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", [*MOMENTS, *LATEST])
+@pytest.mark.fault(57)
 def test_killed_in_its_first_run(
     good_run: Any,
     own_folder: Path,

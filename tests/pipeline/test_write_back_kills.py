@@ -297,6 +297,7 @@ def assert_refused(ended: Any, process: int) -> None:
     assert "Next: Wait until it has ended" in ended.told
 
 
+@pytest.mark.fault(90)
 def test_two_people_at_once(
     copies: Callable[[], Any], decided: Any, reconcile: Any, *, rows_of: RowsOf, period: str
 ) -> None:

@@ -127,6 +127,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.fault(45, 104)
 def test_hostile_names_are_only_names(push: Any) -> None:
     """Whatever an id or a name spells, it comes back as it was and does nothing."""
     service = push.service(HOSTILE[0])

@@ -148,6 +148,7 @@ def test_every_card_survives_the_round_trip(
         (f"{ID},{VERSION},reconcile,,,,", wanted()),
     ],
 )
+@pytest.mark.fault(79)
 def test_rows_are_read_as_people_write_them(
     row: str, expected: Wanted | None, tmp_path: Path
 ) -> None:
@@ -170,18 +171,21 @@ def test_rows_are_read_as_people_write_them(
         (HEADER + ",,", f"{ID},{VERSION},dismiss,,x,ignored,"),
     ],
 )
+@pytest.mark.fault(79)
 def test_headers_may_be_reordered_and_extended(header: str, row: str, tmp_path: Path) -> None:
     """Columns are found by name, with comma or semicolon, mark or none, others beside them."""
     (got,) = read(text_file(tmp_path, row, header=header))
     assert (got.card_id, got.decision, got.note) == (ID, Decision.DISMISS, "x")
 
 
+@pytest.mark.fault(79)
 def test_blank_and_undecided_rows_are_skipped(tmp_path: Path) -> None:
     """Only rows with a decision count; their line numbers stay those of the file."""
     rows = ["", ",,,,", f"{OTHER},{VERSION},,,still thinking", f"{ID},{VERSION},reconcile,,"]
     assert read(text_file(tmp_path, *rows)) == [wanted(row="june.csv, line 5")]
 
 
+@pytest.mark.fault(79)
 def test_the_same_row_twice_counts_once(tmp_path: Path) -> None:
     """Identical duplicates collapse, also when a number is written differently."""
     rows = [f"{ID},{VERSION},reconcile,12,", f"{ID},{VERSION},Reconcile,12.0,"]
@@ -197,6 +201,7 @@ def test_the_same_row_twice_counts_once(tmp_path: Path) -> None:
         f"{ID},{VERSION},reconcile,12,x",
     ],
 )
+@pytest.mark.fault(79)
 def test_two_rows_that_disagree_are_both_named(other: str, tmp_path: Path) -> None:
     """No row silently wins over another one on the same card."""
     error = refusal(text_file(tmp_path, f"{ID},{VERSION},reconcile,12,", other))
@@ -228,6 +233,7 @@ def test_two_rows_that_disagree_are_both_named(other: str, tmp_path: Path) -> No
         (f"{ID},{VERSION},dismiss,,a,b", "more cells than the header"),
     ],
 )
+@pytest.mark.fault(79)
 def test_a_wrong_row_is_named_with_what_is_wrong(row: str, said: str, tmp_path: Path) -> None:
     """Mangled ids, unknown words and odd numbers are refused, never guessed."""
     error = refusal(text_file(tmp_path, f"{OTHER},{VERSION},reconcile,,", row))
@@ -272,6 +278,7 @@ CONTENTS: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", CONTENTS)
+@pytest.mark.fault(79)
 def test_an_unusable_csv_file_is_refused(case: str, tmp_path: Path) -> None:
     """Damaged, cut, foreign and oversized text ends in one sentence."""
     content, said = CONTENTS[case]
@@ -288,11 +295,13 @@ def test_a_file_without_last_line_end_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["june.xlsm", "june.xls", "june.txt", "june"])
+@pytest.mark.fault(98)
 def test_other_kinds_of_file_are_refused(name: str, tmp_path: Path) -> None:
     """Only .csv and .xlsx are read."""
     assert "neither a .csv nor an .xlsx" in refusal(text_file(tmp_path, name=name)).message
 
 
+@pytest.mark.fault(98)
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
     """A pipe, a folder and a missing file are refused at once, without waiting."""
     os.mkfifo(tmp_path / "pipe.csv")

@@ -59,6 +59,7 @@ def wanted(decision: Decision = Decision.RECONCILE, **fields: Any) -> Wanted:
     ("target", "expected"),
     [(12, "12"), (12.0, "12"), ("12.50", "12.50"), (0.1 + 0.2, "0.3"), (None, None), (0, "0")],
 )
+@pytest.mark.fault(79)
 def test_numbers_of_a_workbook_are_what_the_person_sees(
     target: Any, expected: str | None, tmp_path: Path
 ) -> None:
@@ -81,6 +82,7 @@ def test_numbers_of_a_workbook_are_what_the_person_sees(
         ([ID, VERSION, None, "=1+1", None], "formula without a value in qty_target"),
     ],
 )
+@pytest.mark.fault(79)
 def test_a_wrong_workbook_row_is_named(row: list[Any], said: str, tmp_path: Path) -> None:
     """Numbers, dates and formulas where text belongs are refused with the row's number."""
     error = refusal(workbook(tmp_path, [OTHER, VERSION, "reconcile", None, None], row))
@@ -148,6 +150,7 @@ DAMAGES: dict[str, tuple[dict[str, Callable[[bytes], bytes]], dict[str, bytes], 
 
 
 @pytest.mark.parametrize("case", DAMAGES)
+@pytest.mark.fault(100)
 def test_a_dangerous_or_broken_workbook_is_refused(case: str, tmp_path: Path) -> None:
     """Macros, entities, bombs and damage end in one sentence, not in a crash or a full memory."""
     changes, added, said = DAMAGES[case]
@@ -164,6 +167,7 @@ def test_a_dangerous_or_broken_workbook_is_refused(case: str, tmp_path: Path) ->
         (b"", "not an XLSX workbook"),
     ],
 )
+@pytest.mark.fault(100)
 def test_what_is_no_workbook_is_refused(content: bytes, said: str, tmp_path: Path) -> None:
     """Content that isn't what the name says is told apart from a broken workbook."""
     path = tmp_path / "june.xlsx"

@@ -25,6 +25,7 @@ def utc(*parts: int) -> datetime:
         (utc(2027, 1, 1, 0, 0), "UTC", "2027-01"),
     ],
 )
+@pytest.mark.fault(49)
 def test_the_open_period_is_the_month_of_the_billing_time_zone(
     now: datetime, timezone: str, period: str
 ) -> None:
@@ -48,12 +49,14 @@ def test_an_instant_without_time_zone_is_refused() -> None:
         ("9999-12", date(9999, 12, 31)),
     ],
 )
+@pytest.mark.fault(50)
 def test_a_period_has_the_days_of_its_month(period: str, last: date) -> None:
     """First and last day follow the calendar, leap years and year ends included."""
     assert periods.first_day(period) == last.replace(day=1)
     assert periods.last_day(period) == last
 
 
+@pytest.mark.fault(50)
 def test_neighbours_cross_the_year() -> None:
     """December is followed by January of the next year, and the other way round."""
     assert periods.next_period("2026-12") == "2027-01"
@@ -92,6 +95,7 @@ def test_malformed_periods_are_refused_with_the_right_form(text: str) -> None:
         (utc(2026, 12, 4, 4, 59), True),
     ],
 )
+@pytest.mark.fault(49)
 def test_counts_may_be_pulled_in_the_month_and_its_grace_days(
     now: datetime, *, is_grace: bool
 ) -> None:
@@ -100,6 +104,7 @@ def test_counts_may_be_pulled_in_the_month_and_its_grace_days(
 
 
 @pytest.mark.parametrize("now", [utc(2026, 12, 4, 5), utc(2027, 11, 15)])
+@pytest.mark.fault(55)
 def test_a_closed_period_is_refused(now: datetime) -> None:
     """Today's counts are never stored as those of a month that ended."""
     with pytest.raises(PipelineError, match="2026-11 is closed") as caught:

@@ -132,6 +132,7 @@ def test_every_fetched_list_has_its_permission(make_account: Any) -> None:
             assert stream.name in refusals.PERMISSIONS
 
 
+@pytest.mark.fault(19)
 def test_an_agreement_deleted_meanwhile_asks_for_another_pull(make_account: Any) -> None:
     """A 404 below an agreement is not a moved API."""
     error = diagnosed(make_account, refusal(404, "/finance/agreements/{id}/additions"))

@@ -96,11 +96,13 @@ def test_the_first_reason_in_order_is_given() -> None:
 
 
 @pytest.mark.parametrize("unset", [None, "", "0001-01-01T00:00:00Z"])
+@pytest.mark.fault(54)
 def test_unset_dates_exclude_nothing(unset: str | None) -> None:
     """A date that is null, empty or the year one is no date."""
     assert reason(startDate=unset, endDate=unset, noEndingDateFlag=False) is None
 
 
+@pytest.mark.fault(54)
 def test_absent_dates_exclude_nothing() -> None:
     """Keys that are not sent count as unset."""
     record = agreement()
@@ -109,6 +111,7 @@ def test_absent_dates_exclude_nothing() -> None:
     assert agreement_excluded_reason(record, CYCLES, None, ON) is None
 
 
+@pytest.mark.fault(54)
 def test_first_and_last_day_are_in_scope() -> None:
     """Only the date part counts: a UTC midnight never moves to the day before."""
     same_day = "2026-11-22T00:00:00Z"
@@ -116,6 +119,7 @@ def test_first_and_last_day_are_in_scope() -> None:
     assert reason(endDate=same_day, noEndingDateFlag=False) is None
 
 
+@pytest.mark.fault(54)
 def test_an_end_date_without_effect_is_ignored() -> None:
     """Where ConnectWise says that there is no end, an old end date stays without effect."""
     assert reason(endDate="2020-01-01T00:00:00Z", noEndingDateFlag=True) is None
@@ -128,6 +132,7 @@ def test_a_malformed_date_is_refused() -> None:
     assert caught.value.category is Category.SHAPE
 
 
+@pytest.mark.fault(42)
 def test_an_unknown_billing_cycle_is_refused() -> None:
     """A cycle the role hides must not silently stop an agreement from being billed."""
     with pytest.raises(PipelineError, match="billing cycle 77") as caught:

@@ -43,6 +43,7 @@ def test_only_counted_statuses_count(make_account: Any, tmp_path: Path) -> None:
     ("style", "written"),
     [("iso", "2026-11-03"), ("dmy", "03.11.2026"), ("dmy", "3/11/2026"), ("mdy", "11/3/2026")],
 )
+@pytest.mark.fault(54)
 def test_days_are_read_as_the_profile_says(
     make_account: Any, tmp_path: Path, style: str, written: str
 ) -> None:
@@ -53,6 +54,7 @@ def test_days_are_read_as_the_profile_says(
 
 
 @pytest.mark.parametrize("written", ["31.11.2026", "2026/11", "yesterday", "11/13/26"])
+@pytest.mark.fault(54)
 def test_a_day_that_is_none_is_refused(make_account: Any, tmp_path: Path, written: str) -> None:
     """With the line, and how the profile says days are written."""
     put(tmp_path, f"customer,product,qty,period_start\nA,EDR,1,{written}\n")
@@ -61,6 +63,7 @@ def test_a_day_that_is_none_is_refused(make_account: Any, tmp_path: Path, writte
 
 
 @pytest.mark.parametrize("written", ["2026-11", "2026/11", "11/2026", "2026-11-30"])
+@pytest.mark.fault(99)
 def test_a_month_column_is_held_against_the_pull(
     make_account: Any, tmp_path: Path, written: str
 ) -> None:

@@ -130,6 +130,7 @@ def test_a_partial_file_without_one_good_row_is_refused() -> None:
     assert "partial = true" not in error.next_step
 
 
+@pytest.mark.fault(43)
 def test_an_id_that_only_looks_scientific_is_kept() -> None:
     """Product codes like 12E5 are not mistaken for mangled numbers."""
     assert report(row(service_key="12E5")).rows[0]["service_key"] == "12E5"
@@ -143,6 +144,7 @@ def test_a_file_without_rows_is_not_zero() -> None:
     assert report(allows_empty=True).rows == []
 
 
+@pytest.mark.fault(97)
 def test_the_same_pair_twice_is_refused_with_both_lines() -> None:
     """Which of two counts is right is not guessed."""
     error = refusal(row(), row(account_id="2"), row(quantity="1"))
@@ -271,7 +273,7 @@ def test_numbers_are_read_exactly(text: str, decimal: str, value: str) -> None:
         ("5 %", "."),
     ],
 )
-@pytest.mark.fault(40, 97)
+@pytest.mark.fault(40, 41, 97)
 def test_doubtful_numbers_are_refused(text: str, decimal: str) -> None:
     """What could mean two numbers, or none, is not read as one."""
     with pytest.raises(ValueError, match="not a number"):

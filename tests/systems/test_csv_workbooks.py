@@ -106,6 +106,7 @@ def test_numbers_of_a_workbook_do_not_care_how_text_writes_decimals(
     assert found == ["1234.5", "1234.5"]
 
 
+@pytest.mark.fault(43)
 def test_an_id_that_a_spreadsheet_rounded_is_refused(make_account: Any, save: Save) -> None:
     """Its last digits are gone: it would be somebody else's."""
     save([HEADER[:4], [1392053568582758390, "A", "EDR", 1]])
@@ -128,12 +129,14 @@ def test_the_sheet_has_to_be_said_where_there_are_several(make_account: Any, sav
     assert rows_of(make_account("csv", sheet="Counts"))[0]["quantity"] == "7"
 
 
+@pytest.mark.fault(100)
 def test_a_formula_without_a_value_is_refused(make_account: Any, save: Save) -> None:
     """No spreadsheet program has computed it yet: what it would show is unknown."""
     save([HEADER[:4], ["1", "A", "EDR", "=40+2"]])
     assert "formula without a value in row 2" in refusal(make_account("csv"))
 
 
+@pytest.mark.fault(100)
 def test_an_error_in_a_cell_is_refused(make_account: Any, save: Save) -> None:
     """#REF! is no count."""
     save([HEADER[:4], ["1", "A", "EDR", "#REF!"]])
@@ -141,6 +144,7 @@ def test_an_error_in_a_cell_is_refused(make_account: Any, save: Save) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault(100)
 def test_a_stray_cell_far_below_is_no_reason_to_read_a_million_rows(
     make_account: Any, save: Save
 ) -> None:
@@ -162,6 +166,7 @@ def test_a_stray_cell_far_below_is_no_reason_to_read_a_million_rows(
         ({"xl/big.bin": b"\0" * (101 * 2**20)}, "unpacks to more than a list can be"),
     ],
 )
+@pytest.mark.fault(100)
 def test_what_could_do_harm_is_refused_unopened(
     make_account: Any, save: Save, parts: dict[str, bytes | None], told: str
 ) -> None:
@@ -170,6 +175,7 @@ def test_what_could_do_harm_is_refused_unopened(
     assert told in refusal(make_account("csv"))
 
 
+@pytest.mark.fault(100)
 def test_links_to_other_workbooks_are_not_followed(make_account: Any, save: Save) -> None:
     """The values count, as they were last computed; nothing is fetched."""
     path = save([HEADER[:4], ["1", "A", "EDR", 9]])
@@ -177,6 +183,7 @@ def test_links_to_other_workbooks_are_not_followed(make_account: Any, save: Save
     assert rows_of(make_account("csv"))[0]["quantity"] == "9"
 
 
+@pytest.mark.fault(100)
 def test_a_locked_workbook_says_so(make_account: Any, tmp_path: Path) -> None:
     """Encrypted workbooks and those of the old format begin alike."""
     path = tmp_path / "imports" / "backup.csv"
@@ -185,6 +192,7 @@ def test_a_locked_workbook_says_so(make_account: Any, tmp_path: Path) -> None:
     assert "locked with a password" in refusal(make_account("csv"))
 
 
+@pytest.mark.fault(100)
 def test_text_that_only_looks_like_a_workbook_is_refused(make_account: Any, tmp_path: Path) -> None:
     """A file that begins as a ZIP archive does and is none."""
     path = tmp_path / "imports" / "backup.csv"

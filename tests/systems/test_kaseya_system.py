@@ -45,6 +45,7 @@ def test_which_contracts_count(changed: dict[str, Any], reason: str | None) -> N
     assert scope.excluded_reason(CONTRACT | changed, ["active"], ON) == reason
 
 
+@pytest.mark.fault(54)
 def test_a_date_that_is_none_stops_the_pull() -> None:
     """What can't be read as a day is never taken for an open end."""
     with pytest.raises(PipelineError) as caught:

@@ -183,6 +183,7 @@ def test_an_add_on_counts_as_itself_and_not_for_its_parent(csp: PartnerCenter) -
     assert csp.rows("usage", "service_id, qty") == [("AUDIO:1:2|P1Y|monthly", 3), (YEAR, 10)]
 
 
+@pytest.mark.fault(46)
 def test_an_offer_that_was_renamed_stays_one_service(csp: PartnerCenter) -> None:
     """Microsoft renames offers; their ids stay, and mapping goes by those."""
     csp.buy("s1", 1, offerName="Office 365 Business Premium")

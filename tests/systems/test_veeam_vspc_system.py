@@ -126,6 +126,7 @@ def test_usage_of_other_days_only_is_refused() -> None:
 
 
 @pytest.mark.parametrize("day", ["30.11.2026", 20261130.5, "yesterday"])
+@pytest.mark.fault(54)
 def test_a_date_that_is_none_is_refused(day: Any) -> None:
     """A row that can't be placed on a day is not left out in silence."""
     assert refused(usage_of(DAY), page(usage(day))).category is Category.SHAPE

@@ -60,7 +60,7 @@ def test_a_refused_form_keeps_everything_that_was_typed(office: Any) -> None:
     assert read_decisions(office.ledger) == []
 
 
-@pytest.mark.fault(71)
+@pytest.mark.fault(70, 71)
 def test_numbers_that_moved_are_a_conflict(office: Any) -> None:
     """A form with another version is refused as 409 and shows the card as it is now."""
     answer = office.decide("1", "reconcile", card_version="000000000000", to="7", note="mine")
@@ -162,6 +162,7 @@ def test_a_closed_month_takes_no_decision(office: Any) -> None:
     assert 'id="decision"' not in text
 
 
+@pytest.mark.fault(96)
 def test_the_effective_date_is_asked_where_the_psa_takes_one(office: Any) -> None:
     """A PSA that changes at once has no such field; one that takes a day suggests the next 1st."""
     assert 'name="effective_on"' not in office.page("1")

@@ -134,6 +134,7 @@ def _names(text: str) -> list[str]:
     return [part.partition(" ")[0] for part in text.split("account ")[1:]]
 
 
+@pytest.mark.fault(101)
 def test_the_export_runs_no_formula(lived: Any) -> None:
     """A name that a spreadsheet would run stands behind an apostrophe, in a sentence or alone."""
     record_mappings(lived.ledger, [_mapping("x", "=1+1")])
@@ -165,6 +166,7 @@ def _tamper(office: Any, *statements: str) -> None:
     connection.close()
 
 
+@pytest.mark.fault(111)
 def test_a_broken_chain_is_named(lived: Any) -> None:
     """Who changes a decision behind our back is found out by the next check."""
     _tamper(lived, "update decisions set qty_target = '9' where qty_target = '7'")
@@ -174,6 +176,7 @@ def test_a_broken_chain_is_named(lived: Any) -> None:
     assert "was changed" in text
 
 
+@pytest.mark.fault(111)
 def test_an_end_that_was_cut_off_is_noticed(lived: Any) -> None:
     """Entries that were there at the last check and are gone break the next one."""
     history.check(lived.call())

@@ -94,6 +94,7 @@ def test_the_same_file_again_changes_nothing(office: Any) -> None:
     assert office.recorded() == said
 
 
+@pytest.mark.fault(79)
 def test_columns_that_were_sorted_apart_are_refused(office: Any) -> None:
     """A row whose names and counts are not those of its card id is not taken."""
     one, other = office.cards()[:2]
@@ -102,6 +103,7 @@ def test_columns_that_were_sorted_apart_are_refused(office: Any) -> None:
     assert "The row shows" in str(told.error)
 
 
+@pytest.mark.fault(79)
 def test_another_months_file_is_named(office: Any) -> None:
     """A file of October is refused whole, with both months in the sentence."""
     row = filled(office.cards()[0], "reconcile", period="2026-10")
@@ -138,6 +140,7 @@ def bomb(content: bytes) -> bytes:
         ("../<b>x.txt", lambda _content: b"", "&lt;b&gt;x.txt is neither"),
     ],
 )
+@pytest.mark.fault(79)
 def test_a_file_that_cant_be_used_is_one_sentence(
     office: Any, name: str, change: Any, said: str
 ) -> None:

@@ -122,7 +122,7 @@ def sweep(bench: Bench, fate: Fate | None, when: str, *, lines: int = 1) -> int:
     ],
 )
 @pytest.mark.long
-@pytest.mark.fault(89)
+@pytest.mark.fault(57, 89)
 def test_killed_at_every_entry(bench: Bench, fate: str, when: str) -> None:
     """Dying before or after any entry, the change ends as decided and is never doubled."""
     entries = sweep(bench, FATES[fate], when)
@@ -134,7 +134,7 @@ def test_killed_at_every_entry(bench: Bench, fate: str, when: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("fate", MORE_FATES)
-@pytest.mark.fault(89)
+@pytest.mark.fault(57, 89)
 def test_killed_at_every_entry_with_other_fates(bench: Bench, fate: str, when: str) -> None:
     """The same for calls that are applied much later, fail, or have to wait."""
     sweep(bench, MORE_FATES[fate], when)
@@ -143,7 +143,7 @@ def test_killed_at_every_entry_with_other_fates(bench: Bench, fate: str, when: s
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("fate", FATES)
-@pytest.mark.fault(89)
+@pytest.mark.fault(57, 89)
 def test_killed_with_several_under_way(bench: Bench, fate: str, when: str) -> None:
     """The same with three changes under way at once."""
     bench.at_once = 3
@@ -152,6 +152,7 @@ def test_killed_with_several_under_way(bench: Bench, fate: str, when: str) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.fault(57)
 def test_killed_while_settling(bench: Bench, when: str) -> None:
     """Dying a second time, at any entry of the batch that settles, changes nothing either."""
     for number in range(1, LONGEST):
@@ -167,6 +168,7 @@ def test_killed_while_settling(bench: Bench, when: str) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.fault(57)
 def test_killed_while_deciding_and_undoing(bench: Bench, when: str) -> None:
     """A decision or undoing whose process died is there whole or not at all; repeating mends."""
     decided = bench.decided(bench.planned(bench.lines()[0]))

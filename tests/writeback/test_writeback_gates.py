@@ -199,7 +199,7 @@ def test_evidence_of_unknown_age(bench: Bench) -> None:
         ({}, "a line behind the counts"),
     ],
 )
-@pytest.mark.fault(75)
+@pytest.mark.fault(71, 75)
 def test_card_has_moved(bench: Bench, moved: dict[str, Any], words: str) -> None:
     """A decision on numbers that changed since is not written; it is said what moved."""
     bench.decide()

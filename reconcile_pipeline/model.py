@@ -17,6 +17,8 @@ class Category(StrEnum):
     UNREACHABLE = "unreachable"
     SETTINGS = "settings"
     INPUT = "input"
+    STORAGE = "storage"
+    """This computer can't write it: no room, no right, or a broken disk."""
     CONFLICT = "conflict"
     """Somebody or something was faster: look at what there is now, then decide again."""
 

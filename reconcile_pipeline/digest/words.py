@@ -47,6 +47,7 @@ FAILURES = {
     Category.INCOMPLETE: ("did not answer completely", f"Later today, {_AGAIN}."),
     Category.UNREACHABLE: ("can't be reached", f"Check its status page, then {_AGAIN}."),
     Category.SETTINGS: ("is not set up completely", "Run `reconcile check`: it names the setting."),
+    Category.STORAGE: ("can't be stored on our computer", f"Make room there, then {_AGAIN}."),
     Category.INPUT: ("holds a file that can't be read", f"Correct the file, then {_AGAIN}."),
     Category.CONFLICT: ("was being changed meanwhile", f"Later today, {_AGAIN}."),
     QUARANTINED: (

@@ -28,6 +28,7 @@ from reconcile_pipeline.landing.manifest import (
 from reconcile_pipeline.landing.pages import file_hash, sync_folder
 from reconcile_pipeline.landing.streams import Clock, StreamReader, write_document, write_rows
 from reconcile_pipeline.model import Category, PipelineError, PullState
+from reconcile_pipeline.storing import storing
 from reconcile_pipeline.systems.base import Account, Record, System
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,11 @@ async def pull_all(pulls: Sequence[Pull]) -> AsyncIterator[Manifest]:
 
 
 async def pull_system(pull: Pull) -> Manifest:
-    """Pull one system and leave its manifest, whatever happens on the way."""
+    """Pull one system and leave its manifest, whatever happens on the way.
+
+    Raises:
+        PipelineError: `storage`, when not even the manifest can be written.
+    """
     home = pull.landing / pull.period / pull.account.name
     started_at = _own_instant(home, pull)
     manifest = Manifest(
@@ -80,9 +85,11 @@ async def pull_system(pull: Pull) -> Manifest:
         state=PullState.FAILED,
     )
     folder = home / f".{manifest.pull_id}"
-    folder.mkdir(parents=True)
+    with storing(folder):
+        folder.mkdir(parents=True)
     try:
-        manifest = await _attempt(pull, manifest, folder)
+        with storing(folder):
+            manifest = await _attempt(pull, manifest, folder)
     except PipelineError as error:
         manifest = _failed(manifest, error)
     except Exception as error:
@@ -95,10 +102,11 @@ async def pull_system(pull: Pull) -> Manifest:
             category=Category.SHAPE,
         )
     manifest = replace(manifest, finished_at=pull.now())
-    (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
-    sync_folder(folder)
-    folder.rename(home / manifest.pull_id)
-    sync_folder(home)
+    with storing(folder):
+        (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
+        sync_folder(folder)
+        folder.rename(home / manifest.pull_id)
+        sync_folder(home)
     return manifest
 
 
@@ -250,8 +258,10 @@ def pulling_alone(landing: Path) -> Iterator[None]:
 
     Sweeps away what killed pulls left half done.
     """
-    landing.mkdir(parents=True, exist_ok=True)
-    with (landing / ".lock").open("w") as file:
+    with storing(landing):
+        landing.mkdir(parents=True, exist_ok=True)
+        lock = (landing / ".lock").open("w")
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

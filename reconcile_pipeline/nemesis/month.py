@@ -4,15 +4,15 @@ Keeps its own account of which pull each system's numbers have to rest on, and j
 published version by the truth of those moments.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 from reconcile_pipeline.building import core_step
-from reconcile_pipeline.landing.manifest import Manifest
 from reconcile_pipeline.ledger.accepted import accept_pull
 from reconcile_pipeline.ledger.chain import Stamp
-from reconcile_pipeline.model import PullState
 from reconcile_pipeline.nemesis.clockwork import Crash
 from reconcile_pipeline.nemesis.house import IN_A_BUILD, House
 from reconcile_pipeline.nemesis.judge import Digest, Published, judge_cards, truth_of
@@ -62,17 +62,32 @@ class Month:
         world = self.house.simulation.world
         before = {name: part_of(world, name) for name in names}
         counted = {name: self._counted(name) for name in names}
-        for manifest in self.house.pull(names, self.period):
-            name = manifest.system
-            held = Held(name, before[name], part_of(world, name), counted[name])
-            self.count[f"pulls {manifest.state}"] += 1
-            why = (manifest.reason or "")[:100]
-            self.note(f"  {manifest.pull_id}: {manifest.state} {why}")
-            if manifest.state is PullState.COMPLETE:
-                self._judge_shrinkage(manifest, held)
-                self._believe(manifest.pull_id, held)
-            elif manifest.state is PullState.QUARANTINED:
-                self.held[manifest.pull_id] = held
+        known = set(self._landed(names))
+        try:
+            self.house.pull(names, self.period)
+        finally:
+            # A pull that died may have left one system's pages whole, and those count.
+            landed = self._landed(names)
+            for pull_id in sorted(landed.keys() - known):
+                name = landed[pull_id]["system"]
+                held = Held(name, before[name], part_of(world, name), counted[name])
+                self._landed_now(pull_id, landed[pull_id], held)
+
+    def _landed(self, names: Collection[str]) -> dict[str, Any]:
+        """What lies in the landing folder, read as a stranger does: pull -> its manifest."""
+        home = self.house.site.state.landing / self.period
+        files = [file for name in names for file in (home / name).glob("[!.]*/manifest.json")]
+        return {file.parent.name: json.loads(file.read_text(encoding="utf-8")) for file in files}
+
+    def _landed_now(self, pull_id: str, manifest: Any, held: Held) -> None:
+        state = manifest["state"]
+        self.count[f"pulls {state}"] += 1
+        self.note(f"  {pull_id}: {state} {(manifest['reason'] or '')[:100]}")
+        if state == "complete":
+            self._judge_shrinkage(pull_id, held)
+            self._believe(pull_id, held)
+        elif state == "quarantined":
+            self.held[pull_id] = held
 
     def accept(self, pull_id: str) -> None:
         """Somebody says that a held-back pull is right."""
@@ -155,12 +170,12 @@ class Month:
     def _counted(self, system: str) -> int:
         return len(getattr(self.house.simulation.world, COUNTED.get(system, "lines")))
 
-    def _judge_shrinkage(self, manifest: Manifest, held: Held) -> None:
+    def _judge_shrinkage(self, pull_id: str, held: Held) -> None:
         before = self.snapshots.counted.get(held.system)
         if before is not None and held.system in COUNTED:
             is_so = held.counted >= before * BELIEVABLE
             what = f"{before} became {held.counted}, and is believed"
-            self.judgement.demand(is_so, f"P3 {manifest.pull_id}: {what}")
+            self.judgement.demand(is_so, f"P3 {pull_id}: {what}")
 
     def _demand_same(self, what: str, first: Digest) -> None:
         second = self.digest()

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from reconcile_pipeline.model import Category, PipelineError
+from reconcile_pipeline.storing import storing, told_by_duckdb
 
 LONGEST_WAIT_SECONDS = 60.0
 ROWS_TOGETHER = 30_720
@@ -31,11 +32,17 @@ def open_for_writing(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the warehouse read-write, for one short step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with storing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
     connection = _connect(path, longest_wait, sleep)
     try:
         connection.execute("set timezone = 'UTC'")
         yield connection
+    except duckdb.Error as error:
+        full = told_by_duckdb(error)
+        if full is not None:
+            raise full from error
+        raise
     finally:
         connection.close()
 
@@ -102,6 +109,9 @@ def _locked(path: Path, text: str, waited: float) -> PipelineError:
 
 
 def _unreadable(path: Path, error: Exception) -> PipelineError:
+    full = told_by_duckdb(error)
+    if full is not None:
+        return full
     return PipelineError(
         f"The warehouse {path} can't be opened ({type(error).__name__}).",
         next_step="Delete it and run `reconcile rebuild`: it is derived from landing and ledger.",

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from reconcile_pipeline.model import Category, PipelineError
+from reconcile_pipeline.storing import storing
 from reconcile_pipeline.warehouse.connect import open_for_writing
 
 VERSIONS_KEPT = 3
@@ -21,11 +22,16 @@ def publish(warehouse: Path, published: Path, *, period: str) -> Path:
     """Copy the warehouse to a new version and point `published` at it; returns the version.
 
     Raises PipelineError and leaves the published file as it was when the period has no PSA
-    evidence or a unit is missing.
+    evidence, a unit is missing, or there is no room for the copy.
     """
     with open_for_writing(warehouse) as connection:
         check_gate(connection, period)
         connection.execute("checkpoint")
+    with storing(published.parent):
+        return _swap_in(warehouse, published)
+
+
+def _swap_in(warehouse: Path, published: Path) -> Path:
     folder = published.parent / "published"
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / ".draft.duckdb"

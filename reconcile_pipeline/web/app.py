@@ -28,6 +28,7 @@ MOST_FIELDS = 20_000
 STATUS = {
     Category.INPUT: 422,
     Category.CONFLICT: 409,
+    Category.STORAGE: 507,
     Category.SETTINGS: 409,
     Category.PERMISSION: 403,
     Category.RATE_LIMIT: 503,

@@ -72,6 +72,7 @@ CATEGORIES = {
     "unreachable": "The system can't be reached",
     "settings": "A setting is wrong",
     "input": "Something entered is wrong",
+    "storage": "This computer can't store it",
     "conflict": "Somebody was faster",
 }
 BULK = {

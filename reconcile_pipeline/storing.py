@@ -1,0 +1,58 @@
+"""What can't be stored, in words: a full disk, a folder that may not be written, a broken drive.
+
+Whoever writes files wraps it in `storing`; whoever gets the sentence learns which path it is about
+and that nothing that was there before is lost.
+"""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reconcile_pipeline.model import Category, PipelineError
+
+_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_IN_THE_WAY = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+_BROKEN = {errno.EIO, errno.ENXIO}
+_STAYS = "what was there before is unchanged."
+_ADVICE = (
+    (_FULL, f"Make room on that disk, then start this again; {_STAYS}"),
+    (_FORBIDDEN, f"Let the account that runs this write there, then start it again; {_STAYS}"),
+    (_IN_THE_WAY, "Move the file that is in the way, or set another [state] dir."),
+    (_BROKEN, "Look at that disk before anything else, and at the newest backup."),
+)
+_DUCKDB = re.compile(r'Could not write file "([^"]+)": ([^\n]+)')
+
+
+@contextmanager
+def storing(place: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write at a place into one sentence.
+
+    Raises:
+        PipelineError: `storage`, naming the file or the place. Other errors pass unchanged.
+    """
+    try:
+        yield
+    except OSError as error:
+        advice = next((text for numbers, text in _ADVICE if error.errno in numbers), None)
+        if advice is None:
+            raise
+        where = error.filename or place
+        raise _error(str(where), os.strerror(error.errno or 0), advice) from error
+
+
+def told_by_duckdb(error: Exception) -> PipelineError | None:
+    """The same for DuckDB's own errors; None when it is about something else."""
+    found = _DUCKDB.search(str(error))
+    if found is None:
+        return None
+    return _error(found[1], found[2], _ADVICE[0][1])
+
+
+def _error(where: str, reason: str, advice: str) -> PipelineError:
+    return PipelineError(
+        f"{where} can't be written: {reason}.", next_step=advice, category=Category.STORAGE
+    )

@@ -21,6 +21,8 @@ ROWS_TOGETHER = 30_720
 
 One customer's rows are found twice as quickly, and reading everything takes as long as before.
 """
+_DAMAGED = re.compile(r"[Cc]orrupt|checksum|deseriali|database has been invalidated")
+"""What DuckDB says of bytes that are not what it wrote."""
 _HOLDER = re.compile(r"PID (\d+)")
 
 
@@ -42,6 +44,8 @@ def open_for_writing(
         full = told_by_duckdb(error)
         if full is not None:
             raise full from error
+        if _DAMAGED.search(str(error)):
+            raise _unreadable(path, error) from error
         raise
     finally:
         connection.close()

@@ -5,7 +5,7 @@ Light on purpose: this file is loaded by every test, so it imports no Dagster an
 
 import os
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
@@ -22,10 +22,26 @@ from reconcile_pipeline.simulators.world.build import build_world
 from reconcile_pipeline.state import State
 
 FAULTS = runpy.run_path(str(Path(__file__).parent / "faults" / "page.py"))
+GUARDED = runpy.run_path(str(Path(__file__).with_name("guarded.py")))
 CANARIES = pytest.StashKey[tuple[int, list[str]]]()
 """How many secrets were looked for, and where they were found."""
 
 hypothesis_settings.register_profile("thorough", max_examples=2000, deadline=None)
+
+
+def pytest_configure() -> None:
+    """From here on, no test reaches beyond this machine or really waits: tests/guarded.py."""
+    GUARDED["install"]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Let tests wait that say why."""
+    GUARDED["may_wait"][:] = [reason for mark in item.iter_markers("waits") for reason in mark.args]
+    try:
+        return (yield)
+    finally:
+        GUARDED["may_wait"].clear()
 
 
 def pytest_xdist_auto_num_workers() -> int:

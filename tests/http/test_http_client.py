@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import time
 from datetime import datetime
 from decimal import Decimal
@@ -208,8 +209,14 @@ def test_an_untrusted_connection_is_not_downgraded(wire: Any, rig: Any) -> None:
 
 
 @pytest.mark.fault(7)
-def test_an_unknown_name_says_so(rig: Any) -> None:
+def test_an_unknown_name_says_so(rig: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host name that does not resolve is reported as such."""
+
+    def unknown(*_arguments: Any, **_named: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    # What the resolver says; asking it would leave this machine.
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(ApiError, match=r"the name acme\.invalid is not known") as info:
         rig.get(base_url="https://acme.invalid", limits=Limits(attempts=2))
     assert info.value.category is Category.UNREACHABLE

@@ -96,7 +96,7 @@ def test_filters_and_select(ncentral: httpx.Client) -> None:
 
 def test_too_many_at_once(ncentral: httpx.Client, ncentral_server: SimulatedServer) -> None:
     """More than five calls under way on devices are refused, without a word when to return."""
-    ncentral_server.state.latency_seconds = 0.3
+    ncentral_server.state.latency_seconds = 0.2
     try:
         with ThreadPoolExecutor(8) as pool:
             replies = list(pool.map(lambda _: ncentral.get("/api/devices"), range(8)))

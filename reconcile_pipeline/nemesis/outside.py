@@ -25,8 +25,8 @@ class Outside:
     house: House
     dice: Random
     note: Callable[[str], None]
-    lost: dict[str, list[Any]] = field(default_factory=dict)
-    """What a vendor does not show at the moment, though it has not gone."""
+    lost: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
+    """What a vendor does not show at the moment, though it has not gone, and where it stood."""
 
     def something_changes(self) -> None:
         """One record of one system."""
@@ -41,7 +41,8 @@ class Outside:
             self.note(f"device {device.id} is gone")
         else:
             added = copy(device)
-            added.id = max(each.id for each in world.devices) + 1
+            lost = [each for _number, each in self.lost.get(NINJAONE, [])]
+            added.id = max(each.id for each in [*world.devices, *lost]) + 1
             world.devices.append(added)
             self.note(f"device {added.id} joins organization {added.organization_id}")
         self._changed(NINJAONE)
@@ -93,16 +94,21 @@ class Outside:
         if system in self.lost:
             return
         records = getattr(self.house.simulation.world, COUNTED[system])
-        gone = self.dice.sample(records, int(len(records) * LOST_SHARE))
-        self.lost[system] = gone
-        records[:] = [each for each in records if not any(each is one for one in gone)]
+        gone = {id(each) for each in self.dice.sample(records, int(len(records) * LOST_SHARE))}
+        self.lost[system] = [
+            (number, each) for number, each in enumerate(records) if id(each) in gone
+        ]
+        records[:] = [each for each in records if id(each) not in gone]
         self.note(f"{system} shows {len(gone)} records less")
         self._changed(system)
 
     def it_is_back(self) -> None:
         """The vendor shows again what it had lost."""
         for system, gone in self.lost.items():
-            getattr(self.house.simulation.world, COUNTED[system]).extend(gone)
+            records = getattr(self.house.simulation.world, COUNTED[system])
+            for number, each in gone:
+                # In its old place: vendors list by rising ids.
+                records.insert(min(number, len(records)), each)
             self.note(f"{system} shows everything again")
             self._changed(system)
         self.lost.clear()

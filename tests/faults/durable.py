@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "reconcile_pipeline"
-SPARED = ("simulators", "scaffold")
-"""Made-up systems, and files for people who write code: nobody's data."""
+SPARED = ("simulators", "scaffold", "nemesis")
+"""Made-up systems, files for people who write code, and a test that ships: nobody's data."""
 KINDS = {
     "fsync": "sync",
     "rename": "swap",

@@ -21,7 +21,7 @@ from reconcile_pipeline.state import State
 from reconcile_pipeline.systems.vendors.push import inbox_of
 
 Tell = Callable[[str], None]
-DRAFT = ".restoring"
+DRAFT, CHECKED = ".restoring", "checked"
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ def restore(
 ) -> Restored:
     """Restore a backup, the newest unless named, and rebuild the tables.
 
+    Killed on the way, it goes on when it is started again: up to the check from the beginning,
+    after it with what is not in its place yet.
+
     Raises:
         PipelineError: `input`, when there is no backup, or the installation is not empty;
             `conflict`, when a file or the chain does not hold: nothing is put in place then.
@@ -53,17 +56,34 @@ def restore(
     inboxes = {
         system.name: inbox_of(system).path for system in settings.systems if system.kind == PUSH
     }
-    _refuse_unless_empty(settings, state, list(inboxes.values()))
     draft = state.folder / DRAFT
-    shutil.rmtree(draft, ignore_errors=True)
-    tell(f"Copying and checking {len(index.landing):,} landed files and the ledger …")
-    placed = _copy(index, folder, draft, state, inboxes)
-    _check_ledger(settings, index, draft)
+    placed = _placed(index, draft, state, inboxes)
+    if _begun(draft) != index.name:
+        _refuse_unless_empty(settings, state, list(inboxes.values()))
+        shutil.rmtree(draft, ignore_errors=True)
+        tell(f"Copying and checking {len(index.landing):,} landed files and the ledger …")
+        _copy(index, folder, draft)
+        _check_ledger(settings, index, draft)
+        _begin(draft, index.name)
     for source, target in placed:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        source.replace(target)
+        if source.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+    periods = rebuild_warehouse(settings, now=now, tell=tell)
     shutil.rmtree(draft)
-    return Restored(index, rebuild_warehouse(settings, now=now, tell=tell))
+    return Restored(index, periods)
+
+
+def _begun(draft: Path) -> str:
+    """The backup whose copy was found good and is being put in its place; "" if none is."""
+    mark = draft / CHECKED
+    return mark.read_text(encoding="utf-8") if mark.exists() else ""
+
+
+def _begin(draft: Path, name: str) -> None:
+    mark = draft / f"{CHECKED}.draft"
+    mark.write_text(name, encoding="utf-8")
+    mark.replace(draft / CHECKED)
 
 
 def _refuse_unless_empty(settings: Settings, state: State, inboxes: list[Path]) -> None:
@@ -79,16 +99,14 @@ def _refuse_unless_empty(settings: Settings, state: State, inboxes: list[Path]) 
             )
 
 
-def _copy(
-    index: Index, folder: Path, draft: Path, state: State, inboxes: dict[str, Path]
+def _placed(
+    index: Index, draft: Path, state: State, inboxes: dict[str, Path]
 ) -> list[tuple[Path, Path]]:
-    """Copy all into the draft; returns what goes where once everything holds."""
+    """What goes where once everything holds."""
     placed = []
-    for own, stored in index.landing.items():
-        _checked(folder, stored, draft / "landing" / own)
     if index.landing:
         placed.append((draft / "landing", state.landing))
-    for name, stored in index.inboxes.items():
+    for name in index.inboxes:
         if name not in inboxes:
             raise PipelineError(
                 f"The backup holds what scripts pushed to {name}; the settings know no such one.",
@@ -96,12 +114,20 @@ def _copy(
                 " reconcile.toml, as it was.",
                 category=Category.SETTINGS,
             )
-        _checked(folder, stored, draft / "inboxes" / name)
         placed.append((draft / "inboxes" / name, inboxes[name]))
     if index.ledger is not None:
-        _checked(folder, index.ledger, draft / "ledger.db")
         placed.append((draft / "ledger.db", state.ledger))
     return placed
+
+
+def _copy(index: Index, folder: Path, draft: Path) -> None:
+    """Copy all into the draft, every hash checked."""
+    for own, stored in index.landing.items():
+        _checked(folder, stored, draft / "landing" / own)
+    for name, stored in index.inboxes.items():
+        _checked(folder, stored, draft / "inboxes" / name)
+    if index.ledger is not None:
+        _checked(folder, index.ledger, draft / "ledger.db")
 
 
 def _checked(folder: Path, stored: Stored, target: Path) -> None:

@@ -53,7 +53,10 @@ def prepare_home(state: State) -> Path:
     state.dagster.mkdir(parents=True, exist_ok=True)
     file = state.dagster / "dagster.yaml"
     if not file.exists():
-        file.write_text(INSTANCE, encoding="utf-8")
+        # Beside it first: half of it would be taken for all there is, telemetry and all.
+        draft = file.with_suffix(".draft")
+        draft.write_text(INSTANCE, encoding="utf-8")
+        draft.replace(file)
     return state.dagster
 
 

@@ -187,7 +187,8 @@ class Game(Bench):
     def deadly_act(self) -> None:
         """Somebody's click is lost in a crash; as a rule they click again."""
         office = self.office
-        acts = [office.decide_one, office.decide_many, office.undo, office.settle, office.prove]
+        clicks = [office.undo, office.settle, office.prove, office.confirm]
+        acts = [office.decide_one, office.decide_many, *clicks]
         act = self.dice.choice(acts)
         when = self.dice.choice(WHEN)
         self.note(f"to die {when} the commit")

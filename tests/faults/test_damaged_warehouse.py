@@ -4,13 +4,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from reconcile_pipeline.model import PipelineError
-from reconcile_pipeline.nemesis.clockwork import JumpingLoop
+from reconcile_pipeline.nemesis.clockwork import Crash, JumpingLoop
 from reconcile_pipeline.nemesis.house import House, simulated
 from reconcile_pipeline.nemesis.month import Month
 from reconcile_pipeline.rebuilding import rebuild_warehouse
@@ -35,6 +36,21 @@ def month() -> Iterator[Month]:
             yield made
         house.close()
         house.loop.close()
+
+
+@pytest.mark.parametrize("step", ["map_step", "publish"])
+@pytest.mark.fault(57)
+def test_a_rebuild_that_died_is_begun_again(month: Month, step: str) -> None:
+    """Ended in its middle or before it published: the month stays, and the next one is whole."""
+    before, rebuild = month.digest(), partial(rebuild_warehouse, month.house.site.settings)
+    rebuild = partial(rebuild, now=month.house.now(), tell=lambda _text: None)
+    point = {f"reconcile_pipeline.rebuilding:{step}": 1}
+    with pytest.raises(Crash), month.house.dying(point, lambda _text: None):
+        rebuild()
+    assert month.digest() == before
+    month.house.restart()
+    rebuild()
+    assert month.digest() == before
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +201,35 @@ def test_a_backup_beside_its_original_is_refused(installed: Any) -> None:
     """Inside the state folder it would be lost together with it."""
     with pytest.raises(PipelineError, match="loses both"):
         made(installed, installed.state.folder / "kept")
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("place", ["shutil.copyfile", "Path.replace", "rebuild_warehouse"])
+@pytest.mark.fault(57)
+def test_a_restore_that_died_goes_on(
+    installed: Any, own_folder: Path, monkeypatch: pytest.MonkeyPatch, place: str, number: int
+) -> None:
+    """Ended while copying, while putting in place, or before the tables: again, and all is back."""
+    before = made(installed, own_folder / "kept").index
+    lose_all(installed)
+    owner, _, name = f"reconcile_pipeline.backup.restore.{place}".rpartition(".")
+    module = import_module("reconcile_pipeline.backup.restore")
+    holder = module if owner == module.__name__ else getattr(module, owner.rpartition(".")[2])
+    right, calls = getattr(holder, name), 0
+
+    def dying(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == number:
+            raise KeyboardInterrupt
+        return right(*arguments, **named)
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(holder, name, dying)
+        bring_back(installed, own_folder / "kept")
+    if not (installed.state.folder / ".restoring").exists():
+        return  # it was called less often, and went through
+    assert bring_back(installed, own_folder / "kept") == before
+    assert not (installed.state.folder / ".restoring").exists()
+    assert Ledger(installed.state.ledger).head() == (before.entries, before.head)
+    assert installed.state.published.exists()

@@ -105,7 +105,13 @@ class House:
 
     def __post_init__(self) -> None:
         self.config = self.folder / "reconcile.toml"
+        self.configure()
+
+    def configure(self, *, without: Collection[str] = ()) -> None:
+        """Write the settings of all systems but these, and begin with them."""
         self.simulation.write_config(self.config)
+        for system in without:
+            _leave_out(self.config, system)
         with self.config.open("a", encoding="utf-8") as file:
             file.write(_WRITING)
         self.open()
@@ -208,3 +214,13 @@ class House:
 
     def now(self) -> datetime:
         return self.loop.now()
+
+
+def _leave_out(config: Path, system: str) -> None:
+    """An installation that does not have this system yet: no table of it, and no mapping."""
+    head, *tables = config.read_text(encoding="utf-8").split("\n[systems.")
+    kept = [table for table in tables if not table.startswith(f"{system}]")]
+    config.write_text("\n[systems.".join([head, *kept]), encoding="utf-8")
+    mappings = config.parent / "mappings.csv"
+    lines = mappings.read_text(encoding="utf-8").splitlines(keepends=True)
+    mappings.write_text("".join(line for line in lines if f",{system}," not in line), "utf-8")

@@ -17,7 +17,7 @@ ROOT = HERE.parents[1]
 DURABLE = runpy.run_path(str(HERE / "durable.py"))
 JOB = "job "
 NOT_YET = "not yet: "
-OPEN = 7
+OPEN = 6
 """Places that no test kills at yet and one should. May only become fewer."""
 DAILY = ("keys", "publish")
 ATOMIC = {"remember", "add user", "migration file", "publish", "backup", "move ledger"}

@@ -43,6 +43,10 @@ faults: $(STAMP) ## Try every fault there is a test for, and write docs/faults.m
 	@sh scripts/browser.sh
 	@$(BIN)/pytest -m "fault and not slow" --faults-page docs/faults.md --canaries $(PARALLEL)
 
+.PHONY: long-run
+long-run: $(STAMP) ## Two simulated years, every night and every month end; is anything growing?
+	@$(BIN)/python -m benchmarks.months
+
 .PHONY: test-full
 test-full: $(STAMP) ## Run every test, the slow ones too, with many more generated examples
 	@sh scripts/browser.sh

@@ -57,6 +57,8 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._impatient = _Impatient()
         super().__init__(self._impatient)
+        # A nanosecond more than half a year is no more, in a float: timers would never be due.
+        self._clock_resolution = 1e-6
         self.set_default_executor(_AtOnce(1))
 
     def time(self) -> float:

@@ -18,9 +18,9 @@ HEAD = """# Mutation testing
 
 Written by `make mutation`. [mutmut](https://mutmut.readthedocs.io) changes the code in one place
 at a time, a comparison, a number, an argument, a word, and runs the tests that reach it. A change
-that no test notices has survived. What people read in error messages is left out; all else counts, also
-changes that make no difference. Slow tests are not run, so the nemesis, which finds more, is not
-counted here.
+that no test notices has survived. What people read in error messages is left out; all else
+counts, also changes that make no difference. Slow tests are not run, so the nemesis, which finds
+more, is not counted here.
 """
 
 

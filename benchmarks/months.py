@@ -21,6 +21,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+import duckdb
+
 from reconcile_pipeline.closing import close_month
 from reconcile_pipeline.ledger.chain import Stamp, verify
 from reconcile_pipeline.nemesis.clockwork import START, JumpingLoop
@@ -186,7 +188,7 @@ class TwoYears:
         figures.cards = month.digest()["recon.cards"][0]
         pages = (path for path in state.landing.rglob("*") if path.is_file())
         figures.landing = _megabytes(sum(path.stat().st_size for path in pages))
-        figures.warehouse = _megabytes(state.warehouse.stat().st_size)
+        figures.warehouse = _megabytes(_used(state.warehouse))
         figures.ledger = _megabytes(state.ledger.stat().st_size)
         pages_held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         figures.memory = _megabytes(pages_held * resource.getpagesize())
@@ -195,6 +197,15 @@ class TwoYears:
 def _hold(month: Month) -> None:
     if month.judgement.violations:
         raise SystemExit(f"{month.period}: " + "\n".join(month.judgement.violations[:5]))
+
+
+def _used(warehouse: Path) -> int:
+    """Bytes of the blocks that hold something; DuckDB keeps freed ones for the next night."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        [(_name, _size, block_size, _all, used, *_rest)] = connection.execute(
+            "pragma database_size"
+        ).fetchall()
+    return int(block_size) * int(used)
 
 
 def _megabytes(size: int) -> float:

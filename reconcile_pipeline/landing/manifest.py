@@ -88,6 +88,12 @@ def pull_id_for(system: str, started_at: datetime) -> str:
     return f"{system}-{started_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
 
 
+def instant_of(pull_id: str) -> datetime:
+    """The instant that a pull's name tells."""
+    stamp = pull_id.rpartition("-")[2]
+    return datetime.strptime(stamp, "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+
+
 def read_manifest(path: Path) -> Manifest:
     """Read one manifest; a newer schema or a damaged file is refused with what to do."""
     try:

@@ -22,6 +22,7 @@ from reconcile_pipeline.landing.manifest import (
     FILE_NAME,
     Manifest,
     StreamResult,
+    instant_of,
     pull_id_for,
     read_manifests,
 )
@@ -111,10 +112,15 @@ async def pull_system(pull: Pull) -> Manifest:
 
 
 def _own_instant(home: Path, pull: Pull) -> datetime:
-    """The clock's instant, moved on while an older pull has it: a clock may stand or go back."""
+    """The clock's instant, but later than every pull before: a clock may stand or go back.
+
+    Which pull is the newest is told by its name, so the order of pulls must not follow a clock
+    that somebody set.
+    """
     instant = pull.now()
-    while (home / pull_id_for(pull.account.name, instant)).exists():
-        instant += timedelta(microseconds=1)
+    before = max((path.name for path in home.glob("[!.]*") if path.is_dir()), default="")
+    if before >= pull_id_for(pull.account.name, instant):
+        return instant_of(before) + timedelta(microseconds=1)
     return instant
 
 

@@ -5,8 +5,10 @@ it read is still true when it commits. Back the ledger up: nothing else holds wh
 """
 
 import contextlib
+import random
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -214,11 +216,10 @@ def _engine(url: sa.URL) -> sa.Engine:
 def _set_up_connection(connection: Any, _record: Any) -> None:  # noqa: ANN401 - DB-API types
     # The driver must not begin transactions by itself: _begin does.
     connection.isolation_level = None
-    # Patience first: making a new file a write-ahead one takes the lock, too.
-    patience = f"busy_timeout={PATIENCE_MS}"
     try:
-        for pragma in (patience, "journal_mode=WAL", "synchronous=FULL"):
-            connection.execute(f"pragma {pragma}")
+        connection.execute(f"pragma busy_timeout={PATIENCE_MS}")
+        _write_ahead(connection)
+        connection.execute("pragma synchronous=FULL")
     except BaseException as error:
         # The pool hasn't got it yet: nobody else would close it.
         connection.close()
@@ -226,6 +227,24 @@ def _set_up_connection(connection: Any, _record: Any) -> None:  # noqa: ANN401 -
             # SQLite's complaint quotes the damaged bytes, which the driver can't read.
             raise sqlite3.DatabaseError("its table definitions are damaged") from error
         raise
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Make the file a write-ahead one.
+
+    SQLite's own patience ends at once where two connections want that of a new file: each waits for
+    the other. So the one that is refused asks again.
+    """
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while True:
+        try:
+            connection.execute("pragma journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= until:
+                raise
+            time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - not a secret
+        else:
+            return
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -221,6 +222,22 @@ def test_a_second_pull_is_refused_while_one_runs(bench: Any) -> None:
         pytest.fail("the lock was not taken")
     with pulling_alone(bench.landing):
         pass
+
+
+@pytest.mark.parametrize("jump", [-86_400, -3_600, 3_600, 86_400])
+@pytest.mark.fault(52)
+def test_the_newest_pull_is_the_newest_whatever_the_clock_says(
+    bench: Any, api: Any, stream_of: MakeStream, system_of: Any, jump: int
+) -> None:
+    """Somebody sets the clock an hour or a day back, or forward: later pulls stay later ones."""
+    system = system_of(api.on("/things", things(3)), stream_of())
+    first = bench.pull(system)
+    bench.clock.instant += timedelta(seconds=jump)
+    second = bench.pull(system)
+    bench.clock.instant -= timedelta(seconds=jump)
+    third = bench.pull(system)
+    assert read_manifests(bench.landing, PERIOD) == [first, second, third]
+    assert len({each.pull_id for each in (first, second, third)}) == 3
 
 
 def test_a_killed_pull_is_swept_away(

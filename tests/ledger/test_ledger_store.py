@@ -231,6 +231,22 @@ def test_a_locked_ledger_says_so(
     assert accepted_pull_ids(ledger) == {"a"}
 
 
+def test_whoever_is_refused_at_once_asks_again() -> None:
+    """SQLite waits for nobody when two make one new ledger at once: both get it all the same."""
+
+    class Refusing:
+        asked = 0
+
+        def execute(self, _pragma: str) -> None:
+            self.asked += 1
+            if self.asked < 4:
+                raise sqlite3.OperationalError("database is locked")
+
+    connection: Any = Refusing()
+    store._write_ahead(connection)
+    assert connection.asked == 4
+
+
 def test_a_new_file_that_is_locked_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that another program is just making is not mistaken for a damaged one."""
     monkeypatch.setattr(store, "PATIENCE_MS", 20)

@@ -43,10 +43,6 @@ faults: $(STAMP) ## Try every fault there is a test for, and write docs/faults.m
 	@sh scripts/browser.sh
 	@$(BIN)/pytest -m "fault and not slow" --faults-page docs/faults.md --canaries $(PARALLEL)
 
-.PHONY: mutation
-mutation: $(STAMP) ## Break guards, reconciling, ledger and write-back thousands of times: docs/mutation.md
-	@sh scripts/mutation.sh '$(BIN)'
-
 .PHONY: long-run
 long-run: $(STAMP) ## Two simulated years, every night and every month end; is anything growing?
 	@$(BIN)/python -m benchmarks.months
@@ -93,7 +89,7 @@ lock: ## Renew requirements.lock from pyproject.toml (newer versions: UPGRADE=--
 
 .PHONY: clean
 clean: ## Remove .venv, caches and the demo's state; your own .reconcile stays
-	@rm -rf $(VENV) .mutation-venv mutants build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .reconcile/demo
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .reconcile/demo
 	@find reconcile_pipeline tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): requirements.lock pyproject.toml scripts/setup.sh

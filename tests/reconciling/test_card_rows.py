@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconcile_pipeline.model import Decision, Finding
-from reconcile_pipeline.reconciling.cards import Card, Line, Wanted, counts, number
+from reconcile_pipeline.reconciling.cards import Card, Line, Seen, Wanted, counts, number
 
 CARD_ROW: dict[str, Any] = {
     "period": "2026-11",
@@ -115,9 +115,11 @@ def test_a_wish_without_what_a_row_may_lack() -> None:
     wanted = Wanted.from_row(WANTED_ROW)
     assert wanted == Wanted("c", "v", Decision.RECONCILE, None, "ann", None)
     assert (wanted.row, wanted.seen, wanted.client_key, wanted.confirmed) == ("", None, "", {*()})
-    more = {"row": "june.csv, line 5", "qty_target": "3", "note": "so"}
+    seen = Seen(Decimal(1), None)
+    more = {"row": "june.csv, line 5", "qty_target": "3", "note": "so", "seen": seen}
     wanted = Wanted.from_row(WANTED_ROW | more)
     assert (wanted.row, wanted.qty_target, wanted.note) == ("june.csv, line 5", Decimal(3), "so")
+    assert wanted.seen == seen
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,8 @@ def page(results: dict[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _key(found: dict[str, Any]) -> tuple[str, str, str]:
-    return (found["module"], found["before"], found["after"])
+def _key(found: dict[str, Any]) -> tuple[str, int, str, str]:
+    return (found["module"], found["line"], found["before"], found["after"])
 
 
 def _row(name: str, numbers: tuple[int, int, int]) -> str:

@@ -47,6 +47,10 @@ faults: $(STAMP) ## Try every fault there is a test for, and write docs/faults.m
 long-run: $(STAMP) ## Two simulated years, every night and every month end; is anything growing?
 	@$(BIN)/python -m benchmarks.months
 
+.PHONY: mutation
+mutation: $(STAMP) ## Put small mistakes into the code; write what no test noticed to docs/mutation.md
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/mutation/run.py $(AGAIN) $(ONLY)
+
 .PHONY: test-full
 test-full: $(STAMP) ## Run every test, the slow ones too, with many more generated examples
 	@sh scripts/browser.sh
@@ -89,7 +93,8 @@ lock: ## Renew requirements.lock from pyproject.toml (newer versions: UPGRADE=--
 
 .PHONY: clean
 clean: ## Remove .venv, caches and the demo's state; your own .reconcile stays
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .reconcile/demo
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutation \
+	  .reconcile/demo
 	@find reconcile_pipeline tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): requirements.lock pyproject.toml scripts/setup.sh

@@ -229,6 +229,42 @@ def test_a_decision_on_older_numbers_changes_no_line(decision: Decision) -> None
     assert "now invoiced 10, used 14: decide again" in row["why"]
 
 
+@pytest.mark.parametrize(
+    ("decision", "target", "said"),
+    [
+        (Decision.RECONCILE, Decimal("12.50"), "reconcile to 12.5"),
+        (Decision.DISMISS, None, "dismiss"),
+    ],
+)
+def test_who_is_asked_again_reads_what_was_said(
+    decision: Decision, target: Decimal | None, said: str
+) -> None:
+    """A request to decide again names the decision, its quantity if it had one, and its day."""
+    old = replace(DECIDED, card_version="fff", decision=decision, qty_target=target)
+    (row,) = items(old, CARD)
+    assert row["why"] == (
+        f"The numbers changed since Ann decided {said} on 2026-11-20; now invoiced 10, used 12:"
+        " decide again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("note", "shown"),
+    [(None, ""), ("", ""), (" . ", ""), ("Gone.", " (“Gone”)"), ("Really?", " (“Really?”)")],
+)
+def test_a_note_is_quoted_as_it_was_written(note: str | None, shown: str) -> None:
+    """The reason stands behind the numbers without its full stop; without a note nothing does."""
+    (row,) = items(replace(DECIDED, note=note), CARD, CHANGE)
+    assert row["why"] == f"Ann reconciled 10 → 12 on 2026-11-20{shown}."
+
+
+def test_a_line_that_stands_at_zero_is_still_a_line() -> None:
+    """Nothing invoiced on a line is 0 units, and the whole target is what is left to do."""
+    (person,) = items(DECIDED, replace(CARD, qty_psa=Decimal(0)))
+    assert (person["qty_from"], person["qty_to"]) == (Decimal(0), Decimal(12))
+    assert "stay at 0" in person["why"]
+
+
 @pytest.mark.parametrize("state", [each for each in ChangeState if each is not ChangeState.QUEUED])
 def test_what_was_sent_stays_in_sight_when_numbers_move(state: ChangeState) -> None:
     """A change beyond queued keeps its row; only one that has arrived needs no new decision."""

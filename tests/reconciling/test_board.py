@@ -93,6 +93,27 @@ def test_quiet_on_these_numbers(decision: Decision) -> None:
     assert standing(CARD, said) == Standing(Status.QUIET, said, "because")
 
 
+def test_the_words_of_the_tables() -> None:
+    """Queries and saved filters rest on these words: `review.card_status` never renames them."""
+    assert {str(status) for status in Status} == {
+        "nothing_to_do",
+        "open",
+        "reopened",
+        "quiet",
+        "decided",
+        "waiting",
+        "needs_person",
+        "applied",
+    }
+
+
+def test_quiet_without_a_reason() -> None:
+    """Where no reason was written none is shown, on the decided numbers and on later ones."""
+    said = Said(Decision.EXCLUDE, note=None)
+    assert standing(CARD, said) == Standing(Status.QUIET, said, "")
+    assert standing(moved(vendor="24"), said) == Standing(Status.QUIET, said, "")
+
+
 def test_approved() -> None:
     """An approved card is decided: nothing is to be written for it."""
     said = Said(Decision.APPROVE)
@@ -216,6 +237,33 @@ def test_bound_below(vendor: str, is_quiet: bool) -> None:  # noqa: FBT001
     said = Said(Decision.NO_CHANGE, bound=Decimal(5), basis=basis)
     found = standing(moved(vendor=vendor), said)
     assert found.status is (Status.QUIET if is_quiet else Status.REOPENED)
+
+
+@pytest.mark.parametrize(
+    ("psa", "vendor", "now", "is_quiet"),
+    [
+        (None, "0", moved(psa=None, vendor="3"), True),
+        (None, "0", moved(psa=None, vendor="6"), False),
+        ("20", "20", moved(vendor="23"), True),
+        ("20", "20", moved(vendor="17"), False),
+        ("20", "20.5", moved(vendor="23"), True),
+        ("20", "20.5", moved(vendor="17"), False),
+        ("20", "19.5", moved(vendor="17"), True),
+        ("20", "19.5", moved(vendor="23"), False),
+    ],
+)
+def test_bound_near_nothing(psa: str | None, vendor: str, now: Card, *, is_quiet: bool) -> None:
+    """Less than a unit decides the side of an exception; without a difference it is more used."""
+    basis = Basis(qty_psa=None if psa is None else Decimal(psa), qty_vendor=Decimal(vendor))
+    said = Said(Decision.NO_CHANGE, bound=Decimal(5), basis=basis)
+    assert standing(now, said).status is (Status.QUIET if is_quiet else Status.REOPENED)
+
+
+def test_moved_on_the_last_day_of_an_exception() -> None:
+    """An exception that holds to this very day did not end: it is the numbers that moved."""
+    said = Said(Decision.NO_CHANGE, expires_on=NOVEMBER, period="2026-10")
+    found = standing(moved(vendor="24"), said)
+    assert found == Standing(Status.REOPENED, said, "changed since 2026-10: used 23 → 24")
 
 
 def test_bound_on_an_unknown_count() -> None:

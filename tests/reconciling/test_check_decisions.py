@@ -110,6 +110,14 @@ def test_approve_is_refused_unless_counts_are_equal(finding: Finding) -> None:
 
 
 @pytest.mark.parametrize("finding", UNPROVEN)
+def test_nothing_is_approved_without_proof(finding: Finding) -> None:
+    """Who approves a card without proven counts hears what is missing and how to mend it."""
+    error = refusal(wanted(Decision.APPROVE), replace(CARD, finding=finding))
+    assert "Acme, Backup can't be approved: " in error.message
+    assert "pull again. no_change, dismiss and exclude can be decided now" in error.next_step
+
+
+@pytest.mark.parametrize("finding", UNPROVEN)
 @pytest.mark.parametrize("target", [None, Decimal(12)])
 def test_no_quantity_without_proof(finding: Finding, target: Decimal | None) -> None:
     """A finding without proven counts takes no quantity, entered or not: mend it first."""
@@ -178,6 +186,7 @@ def test_a_stale_version_is_refused_with_old_and_new_numbers(seen: Seen | None, 
         replace(SEEN, qty_psa=Decimal(11)),
         replace(SEEN, qty_vendor=None),
         replace(SEEN, company_name="Globex"),
+        replace(SEEN, company_name="?Acme"),
         replace(SEEN, service_name="Mail"),
     ],
 )
@@ -185,6 +194,13 @@ def test_a_row_whose_columns_were_sorted_apart_is_refused(seen: Seen) -> None:
     """When the row shows another card than its id names, nobody knows which one was meant."""
     error = refusal(wanted(Decision.DISMISS, note="gone", seen=seen))
     assert "its card_id is that of Acme, Backup" in error.message
+
+
+def test_a_refusal_without_a_row_begins_with_the_card() -> None:
+    """What comes from no file names no line of one."""
+    with pytest.raises(PipelineError) as caught:
+        check(wanted(Decision.DISMISS, row=""), CARD)
+    assert caught.value.message == "Acme, Backup: dismiss needs a reason."
 
 
 def test_rows_become_cards_lines_and_wishes() -> None:

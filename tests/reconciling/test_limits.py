@@ -55,6 +55,17 @@ def test_what_has_to_be_confirmed(
     assert found <= frozenset(CONFIRMATIONS)
 
 
+def test_what_holds_when_nothing_is_set() -> None:
+    """Without [write_back] in reconcile.toml these limits hold: tight ones, and no four eyes."""
+    assert Limits() == Limits(
+        most_changes=200,
+        large_units=Decimal(10),
+        large_percent=Decimal(50),
+        large_money=Decimal(500),
+        four_eyes_above=Decimal(0),
+    )
+
+
 @settings(deadline=None)
 @given(
     before=st.decimals(0, 5000, places=4),

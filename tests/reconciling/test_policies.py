@@ -105,6 +105,8 @@ def test_off_unless_switched_on() -> None:
     """Without rules no card is decided, not even an equal one."""
     assert judge(make_card("5", "5"), Policy()) is None
     assert judge(make_card("5", "6"), Policy(approves_equal=True)) is None
+    tiny = make_card("1000", "1001", "0.01")
+    assert judge(tiny, Policy(down=tolerance(units="9"))) is None
 
 
 @pytest.mark.parametrize(
@@ -118,10 +120,11 @@ def test_off_unless_switched_on() -> None:
     ],
 )
 def test_version_changes_with_the_rules(other: Policy) -> None:
-    """Each changed rule gives another version, the same rules always the same one."""
+    """Each changed rule gives another version, eight letters; the same rules the same one."""
     policy = Policy(up=tolerance(units="1"))
     assert policy.version == Policy(up=tolerance(units="1")).version
     assert policy.version != other.version
+    assert len(policy.version) == len(other.version) == 8
 
 
 measures = st.decimals(0, 10_000, places=2)

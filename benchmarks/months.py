@@ -42,6 +42,8 @@ ADDED = {3: PAX8, 9: NINJAONE}
 """In which month each vendor is added; the file is there from the first day."""
 A_DAY, KEPT_DAYS = 6, 60
 FLAT = 1.25
+KEPT = ("landing", "warehouse", "ledger")
+"""What policy keeps of every month: it grows, and must not grow faster than the months do."""
 LONG_ENOUGH = 21
 """Months, so that early and late ones are not the same."""
 HEAD = (
@@ -216,12 +218,11 @@ def verdict(months: list[Figures]) -> tuple[list[str], bool]:
     """Late months against the months after the last vendor came, and whether all stays flat."""
     early, late = months[9:15], months[-6:]
     lines, is_flat = ["\nlast six months against months 10 to 15:"], True
-    growth = ("landing", "warehouse", "ledger")
-    for name in ("nights", "end", "memory", *growth):
+    for name in ("nights", "end", "memory", *KEPT):
         first, second = (_typical(group, name, months) for group in (early, late))
         ratio = second / first if first else 1.0
         is_flat = is_flat and ratio <= FLAT
-        what = f"{name}, more each month" if name in growth else name
+        what = f"{name}, MB for each month kept" if name in KEPT else name
         lines.append(
             f"  {what:<28} {first:>9.3f} {second:>9.3f}  x {ratio:.2f}"
             f"  {'flat' if ratio <= FLAT else 'GROWS'}"
@@ -230,13 +231,12 @@ def verdict(months: list[Figures]) -> tuple[list[str], bool]:
 
 
 def _typical(group: list[Figures], name: str, months: list[Figures]) -> float:
+    """A month's usual figure; of what is kept for ever, how much of it there is for each month."""
     if name == "nights":
         return statistics.median(second for each in group for second in each.nights)
-    if name in ("end", "memory"):
-        return statistics.median(float(getattr(each, name)) for each in group)
-    first, last = months.index(group[0]), months.index(group[-1])
-    before = float(getattr(months[first - 1], name)) if first else 0.0
-    return (float(getattr(months[last], name)) - before) / len(group)
+    if name in KEPT:
+        return float(getattr(group[-1], name)) / (months.index(group[-1]) + 1)
+    return statistics.median(float(getattr(each, name)) for each in group)
 
 
 def main() -> None:

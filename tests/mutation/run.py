@@ -121,9 +121,13 @@ def _try_all(target: str, reached: dict[str, Any], *, is_again: bool) -> int:
 
 
 def _tests_for(target: str, mutant: Mutant, reached: dict[str, Any]) -> tuple[list[str], float]:
-    """The tests that run a mutant's line, quickest first, as many as there is patience for."""
-    found = []
+    """The tests that run a mutant's line, as many as there is patience for, with their seconds.
+
+    The quickest case of each test comes first, then their second cases: many cases of one test
+    must not keep the others out.
+    """
     room = f"tests/{Path(target).parent.name}/"
+    cases: dict[str, list[tuple[float, str]]] = {}
     for name, file in reached.items():
         if not name.startswith(room):
             continue
@@ -131,15 +135,16 @@ def _tests_for(target: str, mutant: Mutant, reached: dict[str, Any]) -> tuple[li
             lines = by_target.get(target, [])
             if lines and mutant.statement in (None, *lines):
                 seconds = file["seconds"][test] + SERVER_STARTS * ("postgresql" in test)
-                found.append((seconds, test))
-    found.sort()
+                cases.setdefault(test.split("[")[0], []).append((seconds, test))
+    found = sorted(
+        (rank, *case) for several in cases.values() for rank, case in enumerate(sorted(several))
+    )
     chosen: list[str] = []
     total = 0.0
-    for seconds, test in found:
-        if chosen and (seconds > LONGEST_TEST or total + seconds > PATIENCE):
-            break
-        chosen.append(test)
-        total += seconds
+    for _rank, seconds, test in found:
+        if not chosen or (seconds <= LONGEST_TEST and total + seconds <= PATIENCE):
+            chosen.append(test)
+            total += seconds
     return chosen, total
 
 

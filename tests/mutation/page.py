@@ -26,11 +26,11 @@ HOW = """\
 | `make mutation AGAIN=--again` | only the mutants that survived the last time |
 
 The code on disk is never touched. Each mutant lives in a forked process that imports it in place
-of its module. There the tests of the module's own room that reach its statement run, the quickest
-first, until one fails. Tests marked `slow` are left out. So are tests longer than 2.5 seconds, and
-what would come after 15 seconds of tests, unless nothing else reaches the statement. A mutant that
-makes the tests hang counts as killed. Before its mutants, each module is tried as it is: its tests
-must pass.
+of its module. There the tests of the module's own room that reach its statement run, until one
+fails: the quickest case of each test first. Tests marked `slow` are left out. So are tests longer
+than 2.5 seconds, and what would come after 15 seconds of tests, unless nothing else reaches the
+statement. A mutant that makes the tests hang counts as killed. Before its mutants, each module is
+tried as it is: its tests must pass.
 
 The tool is our own (`tests/mutation/`). mutmut 3.8 leaves out functions with a decorator, defaults
 of dataclasses and constants. Here those are the ledger's transactions, the writer's lock and the

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from writeback_bench.bench import Bench
 
+from reconcile_pipeline.ledger.chain import links
 from reconcile_pipeline.ledger.changes import (
     Change,
     Intent,
@@ -137,6 +138,21 @@ def test_lock_is_free_after_an_error(bench: Bench) -> None:
         raise RuntimeError("inside")
     with writing_alone(bench.ledger):
         pass
+
+
+@ANY_KIND
+def test_each_batch_says_who_it_is(bench: Bench) -> None:
+    """Whoever reads the chain sees each batch begin: as write-back, from which door, in turn."""
+    for _time in range(2):
+        bench.decide()
+        bench.write()
+    with bench.ledger.reading() as connection:
+        begun = [link for link in links(connection) if link["kind"] == "leases"]
+    assert [(link["recorded_by"], link["recorded_from"]) for link in begun] == [
+        ("write-back", "tests")
+    ] * 2
+    [lease] = bench.ledger.view("current_lease")
+    assert (lease["epoch"], lease["owner"]) == (2, owner())
 
 
 @pytest.mark.fault(59)

@@ -224,7 +224,7 @@ def verdict(months: list[Figures]) -> tuple[list[str], bool]:
         is_flat = is_flat and ratio <= FLAT
         what = f"{name}, MB for each month kept" if name in KEPT else name
         lines.append(
-            f"  {what:<28} {first:>9.3f} {second:>9.3f}  x {ratio:.2f}"
+            f"  {what:<34} {first:>9.3f} {second:>9.3f}  x {ratio:.2f}"
             f"  {'flat' if ratio <= FLAT else 'GROWS'}"
         )
     return lines, is_flat

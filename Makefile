@@ -52,9 +52,9 @@ mutation: $(STAMP) ## Put small mistakes into the code; write what no test notic
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/mutation/run.py $(AGAIN) $(ONLY)
 
 .PHONY: test-full
-test-full: $(STAMP) ## Run every test, the slow ones too, with many more generated examples
+test-full: $(STAMP) ## Run every test with many more generated examples; write docs/faults.md
 	@sh scripts/browser.sh
-	@$(BIN)/pytest --hypothesis-profile=thorough --canaries $(PARALLEL)
+	@$(BIN)/pytest --hypothesis-profile=thorough --canaries --faults-page docs/faults.md $(PARALLEL)
 
 .PHONY: check
 check: lint format types sql ## Check style, types and SQL; changes nothing

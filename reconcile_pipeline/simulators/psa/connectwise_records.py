@@ -84,6 +84,7 @@ class PsaView:
 
     def agreement(self, agreement: Agreement) -> dict[str, Any]:
         """One agreement; `billingCycle` null is Billing Cycle = None on the screen."""
+        self._reindex()
         company = self._companies[agreement.company_id]
         cycle = agreement.cycle_id
         parent = self.agreements.get(agreement.parent_id or 0)
@@ -182,9 +183,10 @@ class PsaView:
         }
 
     def _company_reference(self, company_id: int | None) -> dict[str, Any] | None:
-        if company_id is None:
+        self._reindex()
+        company = self._companies.get(company_id or 0)
+        if company is None:
             return None
-        company = self._companies[company_id]
         return {"id": company.id, "identifier": company.identifier, "name": company.name}
 
 

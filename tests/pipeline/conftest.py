@@ -45,8 +45,9 @@ VOLATILE = {
     "landing_path",
     "as_of",
     "evidence_as_of",
+    "head_hash",
 }
-"""Columns about the act of pulling, besides those that end in _at: two runs differ in them."""
+"""Columns about when things were done, besides those that end in _at: two runs differ in them."""
 
 
 @dataclass(frozen=True)

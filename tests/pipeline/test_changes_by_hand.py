@@ -24,7 +24,7 @@ select cards.card_id, cards.card_version, cards.qty_psa, lines.record_id as line
     lines.agreement_id, lines.item_id as product_id, lines.name
 from recon.cards inner join recon.card_lines as lines
     on cards.card_id = lines.card_id and lines.side = 'psa'
-where cards.finding = 'under_billed' and cards.qty_psa between 3 and 60
+where cards.finding in ('under_billed', 'over_billed') and cards.qty_psa between 3 and 60
     and lines.unit_price between 1 and 400
 qualify count(*) over (partition by cards.card_id) = 1
 order by cards.card_id

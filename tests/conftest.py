@@ -21,6 +21,8 @@ from reconcile_pipeline.simulators.serve import SimulatedServer, Simulation, run
 from reconcile_pipeline.simulators.world.build import build_world
 from reconcile_pipeline.state import State
 
+LONGEST = {"nemesis", "pipeline"}
+"""Folders whose files take longest."""
 FAULTS = runpy.run_path(str(Path(__file__).parent / "faults" / "page.py"))
 GUARDED = runpy.run_path(str(Path(__file__).with_name("guarded.py")))
 CANARIES = pytest.StashKey[tuple[int, list[str]]]()
@@ -64,8 +66,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put whole runs first: one that begins last would keep a single worker busy to the end."""
-    items.sort(key=lambda item: "pipeline" not in item.path.parts)
+    """Put whole runs and long games first: what begins last keeps one worker busy to the end."""
+    items.sort(key=lambda item: LONGEST.isdisjoint(item.path.parts))
     FAULTS["mark"](items)
 
 

@@ -74,10 +74,13 @@ def build_world(seed: int, size: Size, as_of: date, vendors: Collection[str] = (
 
 
 class _Builder:
-    """The steps of one world; they share the dice, so their order is part of the seed's meaning."""
+    """The steps of one world; they share the dice, so their order is part of the seed's meaning.
+
+    The day is no part of the dice: a seed has the same customers, units and errors every day.
+    """
 
     def __init__(self, seed: int, size: Size, as_of: date) -> None:
-        self._rng = Random(f"{seed}/{size}/{as_of}")
+        self._rng = Random(f"{seed}/{size}")
         self._scale = SCALES[size]
         self._world = World(seed, size, as_of)
         self._names = company_names(self._rng)
@@ -105,7 +108,7 @@ class _Builder:
         world.planted = [self._planted(note) for note in notes]
         for side in SIDES.values():
             if side.system in others:
-                rng = Random(f"{world.seed}/{world.size}/{world.as_of}/{side.system}")
+                rng = Random(f"{world.seed}/{world.size}/{side.system}")
                 world.mappings += extend(
                     rng, world, side, Ground(plans, self._taken, OWN_NAME, frozenset(others))
                 )

@@ -211,7 +211,8 @@ class CoveWriter:
 
     def _delete(self, device: CoveDevice) -> None:
         first = month_start(self._as_of)
-        day = first + timedelta(days=self._rng.randint(0, (self._as_of - first).days))
+        # One throw whatever the day, so that the rest of the world is the same on every day.
+        day = first + timedelta(days=int(self._rng.random() * self._as_of.day))
         device.deleted_at = seconds(day)
         self._records.devices.remove(device)
         self._records.deleted.append(device)

@@ -61,8 +61,9 @@ def mark(items: Iterable[pytest.Item]) -> None:
     for item in items:
         kind = getattr(item, "callspec", None) and item.callspec.params.get("kind", "")  # type: ignore[attr-defined]
         for marker in item.iter_markers("fault"):
+            cases = marker.kwargs.get("cases", 1)
             for number in marker.args:
-                item.user_properties.append((PROPERTY, f"{number}|{kind or ''}"))
+                item.user_properties.append((PROPERTY, f"{number}|{kind or ''}|{cases}"))
 
 
 def tally(reports: Iterable[Any]) -> dict[int, Tried]:
@@ -72,12 +73,12 @@ def tally(reports: Iterable[Any]) -> dict[int, Tried]:
         for name, value in getattr(report, "user_properties", ()):
             if name != PROPERTY:
                 continue
-            number, _, kind = value.partition("|")
+            number, kind, cases = value.split("|")
             tried = found[int(number)]
             if report.failed:
                 tried.failed += 1
             elif report.passed and report.when == "call":
-                tried.passed += 1
+                tried.passed += int(cases)
                 tried.kinds.add(kind)
     return found
 
@@ -86,7 +87,7 @@ def page(tried: dict[int, Tried]) -> str:
     """The page, as Markdown."""
     told = (
         "Written by the suite itself: `make faults`. A case is one run of a test with one kind of"
-        " system, one shape or one moment; what is generated within a case is not counted."
+        " system, one shape or one moment; a test that tries many in one run says how many."
     )
     lines = ["# Faults: what goes wrong, what must happen, and how often it is tried", "", told]
     for area, faults in groupby(catalogue(), key=lambda fault: fault.area):

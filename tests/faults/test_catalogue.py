@@ -19,7 +19,7 @@ def test_faults_are_numbered_in_order_and_named_once() -> None:
 def test_every_mark_names_a_fault_that_is_there() -> None:
     """A mistyped number would count for nothing."""
     known = {fault.number for fault in PAGE["catalogue"]()}
-    marked = re.compile(r"^@pytest\.mark\.fault\(([\d, ]+)\)", re.MULTILINE)
+    marked = re.compile(r"pytest\.mark\.fault\(([\d, ]+?)(?:, cases=\w+)?\)")
     found = {
         int(number)
         for path in TESTS.glob("*/**/test_*.py")
@@ -34,11 +34,16 @@ def test_the_page_counts_what_ran() -> None:
     """Passed and failed cases stand beside their fault; what nobody tried says so."""
 
     class Report:
-        def __init__(self, number: int, kind: str, outcome: str) -> None:
-            self.user_properties = [("fault", f"{number}|{kind}")]
+        def __init__(self, number: int, kind: str, outcome: str, cases: int = 1) -> None:
+            self.user_properties = [("fault", f"{number}|{kind}|{cases}")]
             self.passed, self.failed, self.when = outcome == "passed", outcome == "failed", "call"
 
-    ran = [Report(1, "pax8", "passed"), Report(1, "cove", "passed"), Report(2, "", "failed")]
+    ran = [
+        Report(1, "pax8", "passed"),
+        Report(1, "cove", "passed"),
+        Report(2, "", "failed"),
+        Report(45, "", "passed", cases=200),
+    ]
     rows = {
         row.split("|")[1].strip(): [part.strip() for part in row.split("|")[4:7]]
         for row in PAGE["page"](PAGE["tally"](ran)).splitlines()
@@ -46,4 +51,5 @@ def test_the_page_counts_what_ran() -> None:
     }
     assert rows["1"] == ["2", "2", "holds, of 3 cases to try"]
     assert rows["2"] == ["0", "", "**1 failed**"]
+    assert rows["45"] == ["200", "", "holds"]
     assert rows["3"] == ["0", "", "not tried"]

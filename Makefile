@@ -41,7 +41,7 @@ test-browser: $(STAMP) ## Take the review app through a month end in a real brow
 .PHONY: faults
 faults: $(STAMP) ## Try every fault there is a test for, and write docs/faults.md
 	@sh scripts/browser.sh
-	@$(BIN)/pytest -m "fault and not slow" --faults-page docs/faults.md --canaries $(PARALLEL)
+	@$(BIN)/pytest -m fault --faults-page docs/faults.md --canaries $(PARALLEL)
 
 .PHONY: long-run
 long-run: $(STAMP) ## Two simulated years, every night and every month end; is anything growing?

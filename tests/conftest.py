@@ -97,8 +97,9 @@ def _count(config: pytest.Config, secrets: int, leaks: list[str]) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Look for secrets in what is left, where it is asked for; a worker tells what it searched."""
+    """Judge the faults and look for secrets, where that is asked for; workers tell theirs."""
     config = session.config
+    _judge_faults(session)
     if not config.getoption("--canaries"):
         return
     if hasattr(config, "workerinput"):
@@ -108,6 +109,22 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     leaks = _scan()["leaks_in"](left)
     _count(config, len(_scan()["secrets_in"](left)), leaks)
     if leaks:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _tried(terminalreporter: Any) -> dict[int, Any]:
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    tried: dict[int, Any] = FAULTS["tally"](reports)
+    return tried
+
+
+def _judge_faults(session: pytest.Session) -> None:
+    """Fail a run that writes the page of faults, if one was tried less often than it must be."""
+    config = session.config
+    if config.getoption("--faults-page") is None or hasattr(config, "workerinput"):
+        return
+    tried = _tried(config.pluginmanager.get_plugin("terminalreporter"))
+    if FAULTS["shortfalls"](tried, FAULTS["needed"]()) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -126,8 +143,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             terminalreporter.line(leak)
     target = config.getoption("--faults-page")
     if target is not None:
-        reports = [report for found in terminalreporter.stats.values() for report in found]
-        target.write_text(FAULTS["page"](FAULTS["tally"](reports)), encoding="utf-8")
+        tried, needed = _tried(terminalreporter), FAULTS["needed"]()
+        target.write_text(FAULTS["page"](tried, needed), encoding="utf-8")
+        rows = FAULTS["shortfalls"](tried, needed)
+        terminalreporter.section(f"faults: {len(rows)} are not tried as often as they must be")
+        for row in rows:
+            terminalreporter.line(row)
 
 
 @dataclass(frozen=True)

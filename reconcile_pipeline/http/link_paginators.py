@@ -50,6 +50,8 @@ def parse_links(header: str) -> Iterator[tuple[str, frozenset[str]]]:
 class LinkHeader:
     """Follows rel="next" until there is none. Raises `ApiError` for a header without any link."""
 
+    is_by_place = True
+
     def __init__(
         self,
         size: int | None = None,
@@ -94,6 +96,8 @@ class ForwardOnlyLink:
     would be the first page of many.
     """
 
+    is_by_place = False
+
     def __init__(self, size: int, *, size_param: str = "pageSize") -> None:
         """`size` is the page size asked for."""
         self._size = {size_param: str(size)}
@@ -124,8 +128,11 @@ class ForwardOnlyLink:
 class CursorInBody:
     """Each body carries the cursor of the next page; ends where it is null or empty.
 
-    Not for server-side cursors that keep one name over all pages: those look like a loop.
+    Not for server-side cursors that keep one name over all pages: those look like a loop. What a
+    cursor stands for is the server's secret, so it counts as a place in the list.
     """
+
+    is_by_place = True
 
     def __init__(
         self,
@@ -161,8 +168,12 @@ class CursorInBody:
 class NextUrlInBody:
     """Each body carries the whole URL of the next page; ends where it is null or empty."""
 
-    def __init__(self, url: Callable[[Any], str | None]) -> None:
-        """`url` reads the link in a body; a relative one is resolved against the page's URL."""
+    def __init__(self, url: Callable[[Any], str | None], *, is_by_place: bool = True) -> None:
+        """`url` reads the link in a body; a relative one is resolved against the page's URL.
+
+        `is_by_place` is false where links are documented to go on after a record, not a place.
+        """
+        self.is_by_place = is_by_place
         self._url = url
 
     def first(self, request: Request) -> Request:

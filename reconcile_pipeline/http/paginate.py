@@ -4,7 +4,7 @@ How a list continues is a paginator's business (`paginators`, `link_paginators`)
 add up to a complete list is the landing room's.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +17,11 @@ MAX_PAGES = 100_000
 
 class Paginator(Protocol):
     """How one list continues. Holds state: make a new one for every list."""
+
+    @property
+    def is_by_place(self) -> bool:
+        """Whether pages are places in the list: what goes in front of one moves the next."""
+        ...
 
     def first(self, request: Request) -> Request:
         """Turn the list's request into the request for its first page."""
@@ -62,7 +67,7 @@ async def paginate(
     records: Callable[[Any], list[Any]],
     *,
     max_pages: int = MAX_PAGES,
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page]:
     """Yield every page of a list, in order.
 
     Raises `ApiError`: shape when a page is not what `records` expects, incomplete when the list

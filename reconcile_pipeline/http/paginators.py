@@ -42,6 +42,8 @@ def incomplete_error(message: str) -> ApiError:
 class SinglePage:
     """A list that comes in one piece."""
 
+    is_by_place = False
+
     def first(self, request: Request) -> Request:
         """Ask as it is."""
         return request
@@ -64,6 +66,8 @@ class PageNumber:
     documents it and honours `size`, because a server that caps the page size would end the list
     at once.
     """
+
+    is_by_place = True
 
     def __init__(
         self,
@@ -124,6 +128,8 @@ class Offset:
     Ends when the announced total is reached; without one as `PageNumber` does.
     """
 
+    is_by_place = True
+
     def __init__(
         self,
         *,
@@ -182,6 +188,8 @@ class AfterId:
     Ends at a page shorter than `size`. Ids that do not rise mean that the server ignored the
     watermark or sorts otherwise: an error, since records may be missing.
     """
+
+    is_by_place = False
 
     def __init__(
         self,

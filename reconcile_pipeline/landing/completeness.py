@@ -19,6 +19,16 @@ class ListChangedError(Exception):
     """The list changed while it was being read; reading it again may give a whole one."""
 
 
+class ParentGoneError(Exception):
+    """What was listed a moment ago is not found; reading its list again may show why."""
+
+
+def key_of(stream: Stream, record: Record) -> str:
+    """Return what tells a record from all others of its list."""
+    paths = (stream.key, *stream.also_key)
+    return " ".join(str(_at(record, path)) for path in paths)
+
+
 class Tally:
     """Follows one stream, page by page, and says in the end whether it is whole."""
 
@@ -48,7 +58,7 @@ class Tally:
             self.announced = announced
         for record in records:
             self._check_fields(record)
-            key = self._key(record)
+            key = key_of(self._stream, record)
             content = hash(repr(record))
             if self._contents.setdefault(key, content) != content:
                 raise ListChangedError(f"record {key} came twice with different contents")
@@ -71,10 +81,6 @@ class Tally:
                 next_step=self._stream.empty_hint or "Check what the API user may see.",
                 category=Category.PERMISSION,
             )
-
-    def _key(self, record: Record) -> str:
-        paths = (self._stream.key, *self._stream.also_key)
-        return " ".join(str(_at(record, path)) for path in paths)
 
     def _check_fields(self, record: Record) -> None:
         for path in (self._stream.key, *self._stream.required):

@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from reconcile_pipeline.http import ApiClient
-from reconcile_pipeline.landing.completeness import ListChangedError
+from reconcile_pipeline.landing.completeness import ListChangedError, ParentGoneError
 from reconcile_pipeline.landing.guards import Limits, shrinkage
 from reconcile_pipeline.landing.manifest import (
     FILE_NAME,
@@ -27,7 +27,13 @@ from reconcile_pipeline.landing.manifest import (
     read_manifests,
 )
 from reconcile_pipeline.landing.pages import file_hash, sync_folder
-from reconcile_pipeline.landing.streams import Clock, StreamReader, write_document, write_rows
+from reconcile_pipeline.landing.streams import (
+    READINGS,
+    Clock,
+    StreamReader,
+    write_document,
+    write_rows,
+)
 from reconcile_pipeline.model import Category, PipelineError, PullState
 from reconcile_pipeline.storing import storing
 from reconcile_pipeline.systems.base import Account, Record, System
@@ -159,6 +165,24 @@ def _failed(manifest: Manifest, error: PipelineError) -> Manifest:
 
 
 async def _read_streams(pull: Pull, client: ApiClient, folder: Path) -> list[StreamResult]:
+    """Read every list; all of them anew if one names what is gone by the time it is asked for."""
+    gone: list[str] = []
+    for _reading in range(READINGS):
+        try:
+            return await _read_streams_once(pull, client, folder)
+        except ParentGoneError as error:
+            logger.info("%s: %s Its list is read again.", pull.account.name, error)
+            gone.append(str(error))
+    raise PipelineError(
+        f"{pull.system.title} lists what it does not find, at each of {READINGS} readings:"
+        f" {gone[-1]}",
+        next_step="Run the pull again at a quieter time; if it stays, let the API user see what"
+        " it lists. The last complete pull stays in use.",
+        category=Category.INCOMPLETE,
+    )
+
+
+async def _read_streams_once(pull: Pull, client: ApiClient, folder: Path) -> list[StreamResult]:
     title = pull.system.title
     reader = StreamReader(client, system=pull.account.name, title=title, folder=folder)
     earlier: dict[str, Sequence[Record]] = {}

@@ -1,19 +1,28 @@
 """Fetch one stream whole: its pages or its sub-calls, written as they come, proven in the end.
 
 A list that changed while it was read is read again, twice at most. No manifests here.
+
+Pages that are places in a list move when something goes in front of them, and what moved over the
+edge is never seen. An announced total shows that; where there is none, the pages are read twice.
 """
 
 import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from reconcile_pipeline.http import ApiClient, Page, Request, paginate
-from reconcile_pipeline.landing.completeness import ListChangedError, Tally
+from reconcile_pipeline.http import ApiClient, ApiError, Page, Request, paginate
+from reconcile_pipeline.landing.completeness import (
+    ListChangedError,
+    ParentGoneError,
+    Tally,
+    key_of,
+)
 from reconcile_pipeline.landing.manifest import StreamResult
 from reconcile_pipeline.landing.pages import PageWriter, sha256_of
 from reconcile_pipeline.landing.progress import Progress, report
@@ -22,6 +31,9 @@ from reconcile_pipeline.systems.base import Child, Document, Record, Stream
 
 READINGS = 3
 CHILDREN_AT_ONCE = 400
+GONE = (404, 410)
+LOST_PLACE = (400, *GONE, 422)
+"""How systems answer a cursor that ended, or a page that is no longer there."""
 
 
 class Clock(Protocol):
@@ -50,12 +62,12 @@ class StreamReader:
 
     async def read(self, stream: Stream, earlier: Mapping[str, Sequence[Record]]) -> Fetched:
         """Fetch the stream until one reading of it is whole, or give up as `incomplete`."""
-        changes: list[str] = []
+        changes: list[ListChangedError] = []
         for _reading in range(READINGS):
             try:
                 return await self._read_once(stream, earlier)
             except ListChangedError as change:
-                changes.append(str(change))
+                changes.append(change)
         raise PipelineError(
             f"{self._title} changed its list of {stream.name} during each of {READINGS} readings"
             f" ({changes[-1]}).",
@@ -102,17 +114,60 @@ class StreamReader:
         """Make the sub-calls of a chunk together, answers in the order of their parents."""
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._child(stream, child)) for child in children]
+                many = len(children) > 1
+                tasks = [
+                    group.create_task(self._child(stream, child, is_one_of_many=many))
+                    for child in children
+                ]
         except ExceptionGroup as errors:
             # The first refusal says what is wrong; `except*` would wrap it in a group again.
             raise errors.exceptions[0] from None
         return [task.result() for task in tasks]
 
-    async def _child(self, stream: Stream, child: Child) -> list[Page]:
-        return [page async for page in self._pages(stream, child.request)]
+    async def _child(self, stream: Stream, child: Child, *, is_one_of_many: bool) -> list[Page]:
+        # A call that is the only one of its list was not named by another: its address is wrong.
+        try:
+            return [page async for page in self._pages(stream, child.request)]
+        except ApiError as error:
+            if error.status in GONE and is_one_of_many:
+                raise ParentGoneError(error.message) from error
+            raise
 
-    def _pages(self, stream: Stream, request: Request) -> AsyncIterator[Page]:
-        return paginate(self._client, request, stream.paginator(), stream.records)
+    async def _pages(self, stream: Stream, request: Request) -> AsyncIterator[Page]:
+        """Every page of a list; raises ListChangedError if some may have been missed."""
+        seen: list[frozenset[str]] = []
+        number = 0
+        paginator = stream.paginator()
+        may_move = paginator.is_by_place and not stream.is_proven_elsewhere
+        try:
+            async for page in paginate(self._client, request, paginator, stream.records):
+                number = page.number
+                may_move = may_move and stream.announced(page.reply.data) is None
+                if may_move:
+                    seen.append(frozenset(key_of(stream, record) for record in page.records))
+                yield page
+        except ApiError as error:
+            if number and error.status in LOST_PLACE:
+                raise ListChangedError(f"page {number + 1} was refused: {error}") from error
+            raise
+        if may_move:
+            await self._look_again(stream, request, seen)
+
+    async def _look_again(
+        self, stream: Stream, request: Request, seen: Sequence[frozenset[str]]
+    ) -> None:
+        """Read all pages but the last anew: behind the last there is nothing to miss.
+
+        An empty page may only look like the end: it has to come twice.
+        """
+        ends_empty = len(seen) > 1 and not seen[-1]
+        again = paginate(self._client, request, stream.paginator(), stream.records)
+        async with aclosing(again):
+            for number, keys in enumerate(seen if ends_empty else seen[:-1], start=1):
+                page = await anext(again, None)
+                found = [] if page is None else page.records
+                if {key_of(stream, record) for record in found} != keys:
+                    raise ListChangedError(f"page {number} held other records a moment later")
 
 
 def without(names: Sequence[str], body: str) -> str:

@@ -18,6 +18,7 @@ Kind = Literal[
     "duplicate_page",
     "total_lies",
     "replace_body",
+    "replace_answer",
     "drop_header",
     "hook",
     "drop_before",
@@ -36,6 +37,8 @@ wrong_shape: answers 200 with valid JSON of another shape.
 duplicate_page: answers once more what the same path answered before.
 total_lies: the announced total is off by `value` (an int), where the vendor announces one.
 replace_body: `value` is a callable from the right body (bytes) to the sent one (bytes).
+replace_answer: `value` is a callable from the right answer and its body to what is sent instead:
+    (Answer, bytes) -> (Answer, bytes). For answers that come again, and for headers.
 drop_header: leaves out the header named by `value`.
 hook: calls `value` with the server's state before the call is answered.
 
@@ -110,9 +113,9 @@ class FaultPlan:
             return [fault for fault in self._faults if fault.strikes(path, method)]
 
 
-def as_callable(value: Any) -> Callable[[Any], Any]:  # noqa: ANN401
-    """The value of a `hook` or `replace_body`; raises TypeError if a test gave something else."""
+def as_callable(value: Any) -> Callable[..., Any]:  # noqa: ANN401
+    """The value of a `hook` or of what replaces; raises TypeError if a test gave something else."""
     if not callable(value):
         raise TypeError("This kind of fault needs a callable as its value.")
-    function: Callable[[Any], Any] = value
+    function: Callable[..., Any] = value
     return function

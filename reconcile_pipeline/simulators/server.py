@@ -96,6 +96,8 @@ class State:
     latency_seconds: float = 0.0
     throttle: Throttle | None = None
     expires_in: int = 3600
+    most_per_page: int | None = None
+    """Pages are never longer, whatever is asked for; None: as the system documents it."""
     tokens: dict[str, float] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
     """Path prefixes that the credentials may not read."""
@@ -122,6 +124,8 @@ class Simulator:
     state_kind: ClassVar[type[State]] = State
     secrets: ClassVar[Mapping[str, str]] = {}
     """Settings that are secret, and the environment variable each is read from."""
+    size_parameter: ClassVar[str] = ""
+    """The query's parameter, in lower case, that holds the page size asked for."""
     url_setting = "base_url"
     """The setting that says where the API is; "" where clients ask for that elsewhere."""
     settings: ClassVar[Mapping[str, str]] = {}
@@ -191,6 +195,7 @@ class Simulator:
             return
         query = await _read(scope, receive)
         query.path = self.address(query)
+        self._cap_size(query)
         latency = self.state.latency_seconds
         if latency:
             await asyncio.sleep(latency)
@@ -279,6 +284,12 @@ class Simulator:
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{query.method} is not allowed here.")
         raise Refusal(HTTPStatus.NOT_FOUND, "Not found.")
 
+    def _cap_size(self, query: Query) -> None:
+        most, name = self.state.most_per_page, self.size_parameter
+        asked = query.params.get(name, "")
+        if most is not None and name and not (asked.isdecimal() and int(asked) <= most):
+            query.params[name] = str(most)
+
     def _keep_limit(self) -> None:
         throttle = self.state.throttle
         if throttle is None:
@@ -312,6 +323,8 @@ class Simulator:
                 body = b'{"unexpected": [1, 2, 3]}'
             elif fault.kind == "replace_body":
                 body = as_callable(fault.value)(body)
+            elif fault.kind == "replace_answer":
+                answer, body = as_callable(fault.value)(answer, body)
             elif fault.kind == "total_lies":
                 body = _json(self.lie_about_total(answer.data, int(fault.value)))
             elif fault.kind == "drop_header":

@@ -81,6 +81,8 @@ class Stream:
     """The total the server claims on a page, where it claims one."""
     is_announced_once: bool = False
     """Only the first page's total is one: later pages say 0, or how many are left."""
+    is_proven_elsewhere: bool = False
+    """Other lists tell what this one lacks: it need not be read twice to prove itself whole."""
     is_guarded: bool = True
     """Shrinking is suspicious; false for lists that may well get shorter, like rejected rows."""
     account: str | None = None

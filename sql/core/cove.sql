@@ -3,9 +3,9 @@
 -- Inputs: raw_pages (partners, devices, the counting rules in force; with count = "month_maximum" also
 -- maximum, the rows of the month's Maximum Value report).
 -- Parameters: $system, $pull_id, $as_of (instant of the pull, UTC).
--- Rules: a site counts with its customer. Trials, the recycle bin and demo devices don't count. A device
--- is counted by its type; a Microsoft 365 tenant by its billable users. The report adds the devices
--- deleted during the month, and can only raise what a device is counted with.
+-- Rules: a site counts with its customer. Trials, customers in a state nobody knows, the recycle bin and
+-- demo devices don't count. A device is counted by its type; a Microsoft 365 tenant by its billable users.
+-- The report adds the devices deleted during the month, and can only raise what a device is counted with.
 
 create or replace temp table counting_rules as
 select
@@ -107,6 +107,8 @@ reasons as (
             when listed.name like '%Recycle Bin' then 'recycle_bin'
             when listed.level not in ('EndCustomer', 'Site') then 'not_a_customer'
             when listed.state = 'InTrial' and not counting_rules.count_trials then 'trial'
+            -- Whether such a customer is billed is not documented: shown, not guessed.
+            when listed.state not in ('InTrial', 'InProduction') then 'unknown_status'
         end as reason
     from listed
     cross join counting_rules

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -53,10 +53,12 @@ OK = 200
 NOT_A_TOKEN = r"^(?!.*(token| moved$))"
 
 
-def make_account(kind: str, folder: Path, server: SimulatedServer | None = None) -> SystemSettings:
+def make_account(
+    kind: str, folder: Path, server: SimulatedServer | None = None, **more: object
+) -> SystemSettings:
     """An account at the server with its credentials; without one, a made-up account."""
     system = SYSTEMS[kind]
-    known: dict[str, Any] = dict(FACTS[kind].settings) if kind in FACTS else {}
+    known: dict[str, Any] = {**FACTS[kind].settings, **more} if kind in FACTS else more
     if server:
         known |= {"base_url": server.base_url, **server.credentials}
     table: dict[str, Any] = {}
@@ -99,6 +101,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     module = metafunc.module.__name__
     is_brief = module.endswith("test_contract_pulls")
     is_long = metafunc.definition.get_closest_marker("long") is not None
+    numbers = {n for mark in metafunc.definition.iter_markers("fault") for n in mark.args}
+    # A fault that can't happen to a kind is declared in its facts, with the reason.
+    kinds = [kind for kind in HTTP_KINDS if numbers.isdisjoint(FACTS[kind].without)]
 
     def case(kind: str, *values: str) -> Any:
         is_rare = FACTS[kind].is_twin or (is_long and kind not in EVERY_DAY)
@@ -108,17 +113,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "needed" in asked:
         places = [
             case(kind, name, path)
-            for kind in HTTP_KINDS
+            for kind in kinds
             for name, stream in fetched_streams(kind).items()
             for path in dict.fromkeys((stream.key, *stream.required))
             if path != stream.key or name not in FACTS[kind].made_keys
         ]
         metafunc.parametrize(("kind", "listed", "needed"), places)
     elif "listed" in asked:
-        pairs = [case(kind, name) for kind in HTTP_KINDS for name in fetched_streams(kind)]
+        pairs = [case(kind, name) for kind in kinds for name in fetched_streams(kind)]
         metafunc.parametrize(("kind", "listed"), pairs)
     elif "kind" in asked:
-        metafunc.parametrize("kind", [case(kind) for kind in HTTP_KINDS])
+        metafunc.parametrize("kind", [case(kind) for kind in kinds])
 
 
 class Clock:
@@ -141,6 +146,8 @@ class Bench:
 
     simulation: Simulation
     folder: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Settings of every account, beside those of its facts."""
 
     @property
     def landing(self) -> Path:
@@ -160,8 +167,16 @@ class Bench:
         path = NOT_A_TOKEN if stream is None else stream_path(kind, stream)
         self.server(kind).faults.add(path, kind=what, **fault)
 
-    def edit_rows(self, kind: str, stream: Stream, edit: Callable[[list[Record]], None]) -> None:
-        """Let every answer of a list pass through an edit of its records."""
+    def small_pages(self, kind: str, size: int) -> None:
+        """Let every page hold so many records at most: by the server, and by our setting."""
+        if any(item.name == "page_size" for item in SYSTEMS[kind].fields):
+            self.settings = {"page_size": size}
+        self.server(kind).state.most_per_page = size
+
+    def edit_rows(
+        self, kind: str, stream: Stream, edit: Callable[[list[Record]], None], **when: Any
+    ) -> None:
+        """Let answers of a list, all unless said otherwise, pass through an edit of its records."""
 
         def rewrite(body: bytes) -> bytes:
             data = FACTS[kind].decode(body)
@@ -175,10 +190,10 @@ class Bench:
             edit(rows)
             return FACTS[kind].encode(data)
 
-        self.fault(kind, stream, what="replace_body", value=rewrite, times=None)
+        self.fault(kind, stream, what="replace_body", value=rewrite, **{"times": None, **when})
 
     def account(self, kind: str, secret: str | None = None) -> SystemSettings:
-        account = make_account(kind, self.folder, self.server(kind))
+        account = make_account(kind, self.folder, self.server(kind), **self.settings)
         if secret is None:
             return account
         right = self.server(kind).credentials
@@ -324,6 +339,7 @@ def bench(
     for server in simulation.systems.values():
         server.faults.clear()
         server.state.forbidden.clear()
+        server.state.most_per_page = None
         server.state.changed()
 
 

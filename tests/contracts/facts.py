@@ -84,6 +84,18 @@ class Facts:
     """By list: the refusal that is an answer there, landed as such: one customer hides its own."""
     proven_by_others: frozenset[str] = frozenset()
     """Lists that may hold nothing, and that other lists contradict when they are emptied."""
+    paged: str = ""
+    """The list whose pages are moved, cut and emptied while they are read; of pages, if any is."""
+    paged_rows: str = ""
+    """The world's own list of its records, where `world_lists` does not say."""
+    cursor: str = ""
+    """Where an answer names its next page: a dotted path in its body, or the header Link."""
+    sub_calls: str = ""
+    """The list that is asked for one account, agreement or the like at a time."""
+    state: tuple[str, str] = ("", "")
+    """A list, and the dotted path of a status, class or cycle whose values may become more."""
+    without: Mapping[int, str] = field(default_factory=dict)
+    """By number of a fault: why it can't happen to this kind. No test of it is made then."""
     is_ordered_by_id: bool = False
     """A record that comes twice breaks the documented order: refused instead of counted once."""
 

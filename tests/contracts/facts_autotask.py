@@ -93,4 +93,11 @@ FACTS = Facts(
     names=frozenset({"user"}),
     next_path="(/next)?",
     world_id=lambda row_id: str(int(row_id) // ROWS_PER_LINE),
+    paged="companies",
+    cursor="pageDetails.nextPageUrl",
+    state=("contracts", "status"),
+    without={
+        19: "its lists hold all accounts: no call is made for one of them",
+        33: "its lists hold all accounts: no call is made for one of them",
+    },
 )

@@ -38,4 +38,8 @@ FACTS = Facts(
     },
     account_of={"additions": "agreement_id"},
     child_paths={"additions": r"/agreements/\d+/additions$"},
+    paged="companies",
+    cursor="Link",
+    sub_calls="additions",
+    state=("agreements", "billingCycle.id"),
 )

@@ -24,4 +24,13 @@ FACTS = Facts(
     token_path="/jsonapi Login",
     reads_by_post=frozenset({PARTNERS, DEVICES}),
     refuses_keys_with=200,
+    paged="devices",
+    state=("partners", "State"),
+    without={
+        19: "its lists hold all accounts: no call is made for one of them",
+        33: "its lists hold all accounts: no call is made for one of them",
+        20: "a page that is not full is the documented end",
+        21: "a page that is not full is the documented end",
+        27: "no answer names the next page: it is reckoned here",
+    },
 )

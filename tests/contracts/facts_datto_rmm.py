@@ -43,4 +43,10 @@ FACTS = Facts(
     proven_by_others=frozenset({"site_devices"}),
     single=frozenset({"account"}),
     unpaged=r"/api/v2/account",
+    paged="devices",
+    sub_calls="site_devices",
+    state=("devices", "deviceClass"),
+    without={
+        27: "no answer names the next page: it is reckoned here",
+    },
 )

@@ -16,4 +16,11 @@ FACTS = Facts(
     empty=b'{"result_set":[],"pagination":{"current_page":1,"total_pages":0,"total_entries":0}}',
     settings={"requests_per_minute": 10_000},
     announces_totals=True,
+    paged="users",
+    without={
+        42: "its records carry flags, and no state that could be another",
+        19: "its lists hold all accounts: no call is made for one of them",
+        33: "its lists hold all accounts: no call is made for one of them",
+        27: "no answer names the next page: it is reckoned here",
+    },
 )

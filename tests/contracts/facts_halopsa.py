@@ -37,4 +37,11 @@ FACTS = Facts(
     look_up="/api/authinfo",
     world_id=lambda number: str(abs(int(number))),
     announces_totals=True,
+    paged="clients",
+    state=("recurring_invoices", "period"),
+    without={
+        19: "its lists hold all accounts: no call is made for one of them",
+        33: "its lists hold all accounts: no call is made for one of them",
+        27: "no answer names the next page: it is reckoned here",
+    },
 )

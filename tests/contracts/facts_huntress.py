@@ -11,4 +11,11 @@ FACTS = Facts(
     empty=b'{"organizations":[],"pagination":{}}',
     names=frozenset({"public_key"}),
     settings={"requests_per_minute": 1_000_000},
+    paged="organizations",
+    cursor="pagination.next_page_token",
+    without={
+        42: "its organizations carry counts, and no state",
+        19: "its lists hold all accounts: no call is made for one of them",
+        33: "its lists hold all accounts: no call is made for one of them",
+    },
 )

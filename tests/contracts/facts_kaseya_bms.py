@@ -53,4 +53,10 @@ FACTS = Facts(
     names=frozenset({"username"}),
     announces_totals=frozenset({"accounts", "contracts", "services"}),
     unpaged=r"/v2/finance/(contracts/lookup|invoices/\d+)",
+    paged="accounts",
+    sub_calls="invoice_lines",
+    state=("contracts", "status"),
+    without={
+        27: "no answer names the next page: it is reckoned here",
+    },
 )

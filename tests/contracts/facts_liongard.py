@@ -77,4 +77,13 @@ FACTS = Facts(
     prepare=hide_parents,
     moves=True,
     settings={"requests_per_minute": 400},
+    sub_calls="metric_values",
+    state=("environments", "Status"),
+    without={
+        20: "its lists come in one piece",
+        21: "its lists come in one piece",
+        25: "its lists come in one piece",
+        26: "its lists come in one piece",
+        27: "its lists come in one piece",
+    },
 )

@@ -49,4 +49,9 @@ FACTS = Facts(
     answers=frozenset({200, 400, 403}),
     calls_in_turn=2,
     settings={"read_sellers": True},
+    paged="customers",
+    paged_rows=f"{GRAPH}.tenants",
+    cursor="@odata.nextLink",
+    sub_calls="subscribed_skus",
+    state=("subscribed_skus", "capabilityStatus"),
 )

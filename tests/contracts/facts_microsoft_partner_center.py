@@ -23,4 +23,9 @@ FACTS = Facts(
     calls_in_turn=1,
     # So that our own limit costs no time.
     settings={"requests_per_minute": 60_000},
+    paged="customers",
+    paged_rows=f"{PARTNER_CENTER}.customers",
+    cursor="links.next",
+    sub_calls="subscriptions",
+    state=("subscriptions", "status"),
 )

@@ -19,4 +19,11 @@ FACTS = Facts(
     empty=b'{"data":[],"totalItems":0,"pageNumber":1,"pageSize":500,"totalPages":0,"_links":{}}',
     token_path="/api/auth/authenticate",
     announces_totals=True,
+    paged="devices",
+    state=("devices", "licenseMode"),
+    without={
+        19: "its lists hold all accounts: no call is made for one of them",
+        33: "its lists hold all accounts: no call is made for one of them",
+        27: "no answer names the next page: it is reckoned here",
+    },
 )

@@ -13,4 +13,13 @@ FACTS = Facts(
     account_of={"devices": "organization_id"},
     token_path="/ws/oauth/token",
     is_ordered_by_id=True,
+    paged="devices",
+    state=("devices", "approvalStatus"),
+    without={
+        19: "its lists hold all accounts: no call is made for one of them",
+        33: "its lists hold all accounts: no call is made for one of them",
+        20: "a page that is not full is the documented end",
+        21: "a page that is not full is the documented end",
+        27: "no answer names the next page: it is reckoned here",
+    },
 )

@@ -14,4 +14,11 @@ FACTS = Facts(
     empty=b'{"content":[],"page":{"size":200,"totalElements":0,"totalPages":0,"number":0}}',
     token_path="/v1/token",
     announces_totals=True,
+    paged="subscriptions",
+    state=("subscriptions", "status"),
+    without={
+        19: "its lists hold all accounts: no call is made for one of them",
+        33: "its lists hold all accounts: no call is made for one of them",
+        27: "no answer names the next page: it is reckoned here",
+    },
 )

@@ -27,4 +27,11 @@ FACTS = Facts(
     child_paths={"closed_sites": r"/sites\?states=expired,deleted$"},
     empty=b'{"data":{"allSites":{},"sites":[]},"pagination":{"totalItems":0,"nextCursor":null}}',
     announces_totals=True,
+    paged="sites",
+    cursor="pagination.nextCursor",
+    state=("sites", "state"),
+    without={
+        19: "its lists hold all accounts: no call is made for one of them",
+        33: "its lists hold all accounts: no call is made for one of them",
+    },
 )

@@ -73,4 +73,8 @@ FACTS = Facts(
     announces_totals=frozenset({"tenants"}),
     made_keys=frozenset({"usage"}),
     answered_by={"licences": 403},
+    paged="usage",
+    cursor="pages.nextKey",
+    sub_calls="licences",
+    state=("tenants", "billingType"),
 )

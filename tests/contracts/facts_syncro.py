@@ -48,4 +48,10 @@ FACTS = Facts(
     single=frozenset({"schedule_details"}),
     settings={"requests_per_minute": 1_000_000},
     prepare=leave_lines_out,
+    paged="products",
+    sub_calls="schedule_details",
+    state=("schedules", "frequency"),
+    without={
+        27: "no answer names the next page: it is reckoned here",
+    },
 )

@@ -17,4 +17,11 @@ FACTS = Facts(
     empty=b'{"data":[],"meta":{"pagingInfo":{"total":0,"count":0,"offset":0}},"errors":null}',
     announces_totals=True,
     settings={"read_licences": True},
+    paged="usage",
+    state=("companies", "status"),
+    without={
+        19: "its lists hold all accounts: no call is made for one of them",
+        33: "its lists hold all accounts: no call is made for one of them",
+        27: "no answer names the next page: it is reckoned here",
+    },
 )

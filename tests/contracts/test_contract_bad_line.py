@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from reconcile_pipeline.http import ApiClient
 from reconcile_pipeline.landing.manifest import Manifest
 from reconcile_pipeline.simulators.wire import Wire, wired
 
@@ -31,6 +32,26 @@ def line(bench: Any, kind: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wir
 
 def sizes(manifest: Manifest) -> list[tuple[str, int]]:
     return [(stream.name, stream.distinct_keys) for stream in manifest.streams]
+
+
+@pytest.mark.fault(9)
+def test_reset_before_the_first_answer(
+    bench: Any, kind: str, line: Wire, clean_pull: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that is reset before anything came costs a try: the records are the same."""
+    bad = line.add("reset_peer", amount=0)
+    defaults = ApiClient.__init__.__kwdefaults__
+    assert defaults is not None
+
+    async def mend(_seconds: float) -> None:
+        if bad in line.toxics:
+            line.remove(bad)
+
+    monkeypatch.setitem(defaults, "sleep", mend)
+    manifest = bench.pull(kind)
+    assert (manifest.state, manifest.reason) == ("complete", None)
+    assert sizes(manifest) == sizes(clean_pull)
+    assert bad not in line.toxics
 
 
 def test_pulled_in_slices(bench: Any, kind: str, line: Wire, clean_pull: Manifest) -> None:

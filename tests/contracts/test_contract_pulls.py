@@ -57,6 +57,18 @@ def test_every_http_kind_is_on_the_bench(full: FullPull, facts: dict[str, Any]) 
         assert list(facts[kind].holds) == fetched
 
 
+def test_what_cannot_happen_is_declared(kind: str, facts: dict[str, Any]) -> None:
+    """A kind has a list to page, a cursor, sub-calls and a state, or says why it has none."""
+    fact = facts[kind]
+    needs = {20: fact.paged, 21: fact.paged, 25: fact.paged, 26: fact.paged, 27: fact.cursor}
+    needs |= {19: fact.sub_calls, 33: fact.sub_calls, 42: fact.state[0]}
+    missing = {number for number, has in needs.items() if not has}
+    assert missing <= set(fact.without), "say in the facts why it can't happen"
+    others = set(fact.without) - missing
+    # Such a list has pages, and ends at one that is not full.
+    assert others <= {20, 21}, "what can happen must be tried"
+
+
 @pytest.mark.fault(22)
 def test_all_records_are_landed_once(full: FullPull, facts: dict[str, Any], kind: str) -> None:
     """A complete manifest means that each record of the system lies on disk exactly once."""

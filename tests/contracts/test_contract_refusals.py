@@ -59,6 +59,23 @@ def test_missing_permission(
 
 
 @pytest.mark.long
+@pytest.mark.fault(18)
+def test_one_list_refuses_the_keys(
+    bench: Any, kind: str, listed: str, facts: dict[str, Any]
+) -> None:
+    """Keys that one list alone refuses fail the pull, as it asks for them or may not see it."""
+    stream = bench.stream(kind, listed)
+    bench.fault(kind, stream, what="status", value=401, times=None)
+    manifest = bench.pull(kind)
+    assert manifest.state == "failed"
+    assert manifest.category in {"credentials", "permission"}
+    assert manifest.next_step
+    assert manifest.streams == ()
+    logins = [call for call in bench.server(kind).log if call.path == facts[kind].token_path]
+    assert len(logins) <= 2, "no login again and again"
+
+
+@pytest.mark.long
 @pytest.mark.fault(6)
 def test_others_go_on(bench: Any, kind: str, facts: dict[str, Any]) -> None:
     """One system's refusal leaves the pulls of all others complete."""

@@ -56,20 +56,21 @@ def test_throttled_for_an_hour(bench: Any, kind: str, pauses: list[float]) -> No
     assert (manifest.state, manifest.category, pauses) == ("failed", "rate_limit", [])
 
 
-@pytest.mark.parametrize("burst", [1, 5])
+@pytest.mark.parametrize(("burst", "status"), [(1, 500), (2, 502), (3, 503), (4, 504), (5, 500)])
 @pytest.mark.fault(5)
 def test_burst_of_server_errors(
     bench: Any,
     kind: str,
     burst: int,
-    clean_pull: Manifest,
     *,
+    status: int,
+    clean_pull: Manifest,
     facts: dict[str, Any],
     pauses: list[float],
 ) -> None:
-    """A burst of 500s costs its calls and pauses, and no record."""
+    """A burst of server errors costs its calls and pauses, and no record."""
     after = min(1, list_calls(clean_pull, facts, bench.simulation.world) - 1)
-    bench.fault(kind, None, what="status", value=500, after_n_calls=after, times=burst)
+    bench.fault(kind, None, what="status", value=status, after_n_calls=after, times=burst)
     manifest = bench.pull(kind)
     assert manifest.state == "complete"
     assert sizes(manifest) == sizes(clean_pull)
@@ -84,6 +85,20 @@ def test_cut_answer(bench: Any, kind: str, listed: str, clean: Any) -> None:
     manifest = bench.pull(kind)
     assert manifest.state == "complete"
     assert sizes(manifest) == sizes(clean[1][kind])
+    assert manifest.retries == 1
+
+
+@pytest.mark.parametrize("what", ["drop_before", "close_midway"])
+@pytest.mark.fault(9)
+def test_cut_at_the_end(
+    bench: Any, kind: str, what: str, clean_pull: Manifest, *, facts: dict[str, Any]
+) -> None:
+    """The last answer cut right after its head, or in its body, is asked for again."""
+    calls = list_calls(clean_pull, facts, bench.simulation.world)
+    bench.fault(kind, None, what=what, after_n_calls=calls - 1)
+    manifest = bench.pull(kind)
+    assert (manifest.state, manifest.reason) == ("complete", None)
+    assert sizes(manifest) == sizes(clean_pull)
     assert manifest.retries == 1
 
 

@@ -66,6 +66,8 @@ def test_a_new_reading_starts_its_list_anew(
         {"pages": 2, "content": [{"id": 2, "v": 2}]},
         {"pages": 2, "content": [{"id": 1, "v": 1}, {"id": 2, "v": 2}]},
         {"pages": 2, "content": [{"id": 3, "v": 1}]},
+        # No total is announced, so the first page is looked at once more.
+        {"pages": 2, "content": [{"id": 1, "v": 1}, {"id": 2, "v": 2}]},
     )
     parents = stream_of(
         paginator=paging, records=lambda data: data["content"], is_needed_later=True

@@ -19,13 +19,19 @@ from reconcile_pipeline.simulators.world.vendors import SIDES
 
 Row = dict[str, Any]
 SEEDS = [
-    pytest.param(("connectwise", seed), marks=pytest.mark.slow, id=f"every-vendor-{seed}")
+    pytest.param(
+        ("connectwise", seed),
+        marks=[pytest.mark.slow, pytest.mark.tried_on("connectwise")],
+        id=f"every-vendor-{seed}",
+    )
     for seed in (918_273_645, 40_426_017)
 ]
 
 
 OTHERS = [
-    pytest.param((psa, seed), marks=pytest.mark.slow, id=f"{psa}-{seed}")
+    pytest.param(
+        (psa, seed), marks=[pytest.mark.slow, pytest.mark.tried_on(psa)], id=f"{psa}-{seed}"
+    )
     for psa in PSAS
     for seed in (55_501_337, 3_141_592, 271_828_182)
     if psa != "connectwise"
@@ -33,6 +39,9 @@ OTHERS = [
 """The other PSAs, each with three worlds, at night; by day each has its contract tests."""
 DRAWN = random.SystemRandom().randrange(10**6, 10**9)
 PARAMS = {"drawn": ("connectwise", DRAWN)}
+BY_DAY = [
+    pytest.param(name, marks=pytest.mark.tried_on("connectwise")) for name in ("shared", "drawn")
+]
 PULLS = "select system, calls from core.pulls where period = $period"
 QUIET = {"match", "not_connected"}
 
@@ -62,7 +71,7 @@ def served_by(today: date) -> Iterator[Callable[[str, int], Simulation]]:
         yield serve
 
 
-@pytest.fixture(scope="module", params=[*SEEDS, "shared", "drawn", *OTHERS])
+@pytest.fixture(scope="module", params=[*SEEDS, *BY_DAY, *OTHERS])
 def found(
     request: pytest.FixtureRequest,
     open_shared_msp: Any,

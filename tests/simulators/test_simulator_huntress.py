@@ -112,7 +112,8 @@ def test_small_pages_lose_nobody(
     total = len(held.organizations) if is_older else None
     assert manifest.streams[0].announced == total
     pages = -(-len(held.organizations) // 20) + -(-len(held.agents) // 20)
-    assert len(server.log) == pages
+    # Without a total, all pages of both lists but their last are read twice.
+    assert len(server.log) == (pages if is_older else 2 * pages - 2)
 
 
 def test_ten_of_the_newest_unless_asked_for_more(

@@ -270,6 +270,7 @@ def test_an_invoice_that_tells_no_line_marks_them_all(psa: Psa) -> None:
 
 
 @pytest.mark.fault(47)
+@pytest.mark.tried_on("halopsa")
 def test_a_merged_line_belongs_to_the_invoices_client(psa: Psa) -> None:
     """Where it came from, and who pays for it, change nothing."""
     psa.header(client_to_invoice_to_id=99)

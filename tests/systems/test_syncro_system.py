@@ -42,16 +42,16 @@ def pages_read(counts: list[int], meta: dict[str, int] | None = None) -> int:
 @pytest.mark.parametrize(
     ("counts", "asked"),
     [
-        ([25, 25, 3], 3),
+        ([25, 25, 3], 4),
         ([25, 25], 3),
         ([16], 2),
-        ([20, 20, 20, 1], 4),
+        ([20, 20, 20, 1], 5),
         ([0], 1),
         ([16, 16], 3),
     ],
 )
 def test_a_list_without_totals_proves_that_it_is_over(counts: list[int], asked: int) -> None:
-    """A page shorter than the first ends it, or an empty one; a first short page proves nothing."""
+    """An empty page ends it, and nothing else does: a short one proves nothing."""
     assert pages_read(counts) == asked
 
 

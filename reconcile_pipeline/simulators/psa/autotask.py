@@ -208,10 +208,11 @@ class Autotask(Simulator):
         rows = [row for row in entity.rows() if search.matches(row)]
         if search.fields and "id" not in search.fields and len(rows) > search.size:
             raise refuse("IncludeFields must contain id when there is more than one page.")
+        size = min(search.size, self.state.most_per_page or search.size)
         start = 0 if after is None else sum(row["id"] <= after for row in rows)
-        page = rows[start : start + search.size]
+        page = rows[start : start + size]
         following = None
-        if start + search.size < len(rows):
+        if start + size < len(rows):
             following = self._next_url(query, entity, search, page)
         return Answer(envelope([project(row, search) for row in page], search.size, following))
 

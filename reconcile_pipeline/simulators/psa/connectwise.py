@@ -70,6 +70,7 @@ class ConnectWise(Simulator):
     }
     state_kind = ConnectWiseState
     settings: ClassVar = {"agreement_types": "[]"}
+    size_parameter = "pagesize"
 
     def __init__(self, state: ConnectWiseState, credentials: dict[str, str]) -> None:
         super().__init__(state, credentials)

@@ -23,9 +23,9 @@ class Resource:
 
 
 def forward_page(query: Query, items: list[Any], size: int) -> tuple[list[Any], str | None]:
-    """A page after `pageId`; the Link header is there and empty at the end of the list."""
+    """A page after `pageId`, by id; the Link header is there and empty at the end of the list."""
     after = number(query, "pageid", 0)
-    ordered = sorted(items, key=record_id_of) if query.params.get("orderby") else items
+    ordered = sorted(items, key=record_id_of)
     start = _first_above(ordered, after)
     page = ordered[start : start + size]
     if start + size >= len(ordered):

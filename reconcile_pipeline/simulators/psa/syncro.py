@@ -116,6 +116,7 @@ class Syncro(Simulator):
         has_meta: bool = False,
     ) -> Answer:
         page, length = number(query, "page", 1, least=1), self.psa.page_length
+        length = min(length, self.psa.most_per_page or length)
         rows = [shown(record) for record in records[(page - 1) * length : page * length]]
         if not has_meta:
             return Answer({name: rows})

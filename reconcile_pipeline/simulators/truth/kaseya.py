@@ -150,8 +150,9 @@ class KaseyaTruth(PsaTruth):
         services = sum(product.is_recurring for product in world.products)
         lists = (len(world.companies), len(world.agreements), services)
         pages = sum(max(1, math.ceil(count / PAGE)) for count in lists)
-        # Invoices announce no total: their list ends with an empty page.
-        return 1 + pages + namesakes + math.ceil(len(self.listed) / PAGE) + 1 + len(self.opened)
+        # Invoices announce no total: their list ends with an empty page, and is read twice.
+        invoices = 2 * math.ceil(len(self.listed) / PAGE) + 2
+        return 1 + pages + namesakes + invoices + len(self.opened)
 
 
 class PulsewayTruth(KaseyaTruth):

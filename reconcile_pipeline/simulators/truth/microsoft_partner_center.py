@@ -54,7 +54,10 @@ def _reason(world: World, item: PartnerSubscription) -> str | None:
 
 
 def calls(world: World) -> int:
-    """Calls of the cheapest full sync: the token, customers by 500, and one for each reseller's."""
+    """Calls of the cheapest full sync: the token, customers by 500, and one for each reseller's.
+
+    All pages of customers but the last are read twice.
+    """
     records: PartnerCenterRecords = world.at[PARTNER_CENTER]
     asked = sum(customer.relationship == "reseller" for customer in records.customers)
-    return 1 + max(1, math.ceil(len(records.customers) / PAGE)) + asked
+    return 2 * max(1, math.ceil(len(records.customers) / PAGE)) + asked

@@ -74,16 +74,17 @@ class SyncroTruth(PsaTruth):
     def calls(self) -> int:
         """Calls of the cheapest full sync, and one for each schedule without a line in the list.
 
-        Only customers say how many pages they have. Another list is over at a page that is shorter
-        than its first, so one that fits on a single page, or fills its last, costs one call more.
+        Only customers say how many pages they have. Another list is over at an empty page, and is
+        read twice: nothing else shows that no record moved.
         """
         world = self.world
         counted = {line.agreement_id for line in self.lines}
         empty = [a for a in self.in_scope if a not in counted and a % 6 != 0]
-        unannounced = (len(world.agreements), len(world.products))
-        pages = [max(1, math.ceil(count / PAGE)) for count in unannounced]
-        proofs = sum(count % PAGE == 0 or count < PAGE for count in unannounced)
-        return max(1, math.ceil(len(world.companies) / PAGE)) + sum(pages) + proofs + len(empty)
+        unannounced = [count for count in (len(world.agreements), len(world.products)) if count]
+        twice = 2 * sum(math.ceil(count / PAGE) + 1 for count in unannounced)
+        nothing = 2 - len(unannounced)
+        announced = max(1, math.ceil(len(world.companies) / PAGE))
+        return announced + twice + nothing + len(empty)
 
 
 def _company(company: Company) -> str | None:

@@ -55,6 +55,7 @@ class DattoRmm(Simulator):
 
     name = DATTO_RMM
     state_kind = DattoState
+    size_parameter = "max"
     state: DattoState
     secrets: ClassVar = {"api_key": "DATTO_RMM_API_KEY", "api_secret": "DATTO_RMM_API_SECRET"}
     settings: ClassVar = {"count_antivirus": "true"}

@@ -153,10 +153,11 @@ class Dropsuite(Simulator):
         if isinstance(self.state, DropsuiteState) and self.state.is_bare:
             return Answer([write(item) for item in items])
         page = number(query, "page", 1, least=1)
-        shown = items[(page - 1) * PAGE : page * PAGE]
+        size = min(PAGE, self.state.most_per_page or PAGE)
+        shown = items[(page - 1) * size : page * size]
         pages = {
             "current_page": page,
-            "total_pages": -(-len(items) // PAGE),
+            "total_pages": -(-len(items) // size),
             "total_entries": len(items),
         }
         return Answer({"result_set": [write(item) for item in shown], "pagination": pages})

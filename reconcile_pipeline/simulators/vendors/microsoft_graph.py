@@ -40,6 +40,7 @@ class Graph(MicrosoftServer):
 
     name = "microsoft_graph"
     path_prefix = API
+    size_parameter = "$top"
     secrets: ClassVar = {
         "client_secret": "MICROSOFT_GRAPH_CLIENT_SECRET",
         "refresh_token": "MICROSOFT_GRAPH_REFRESH_TOKEN",

@@ -67,6 +67,7 @@ class Pax8(Simulator):
     name = "pax8"
     path_prefix = "/v1"
     state_kind = Pax8State
+    size_parameter = "size"
     secrets: ClassVar = {"client_id": "PAX8_CLIENT_ID", "client_secret": "PAX8_CLIENT_SECRET"}
 
     def __init__(self, state: State, credentials: dict[str, str]) -> None:

@@ -98,7 +98,7 @@ def _listed(
     return Stream(
         name=name,
         request=Request(PATHS[name], params=search(covers(covering) if covering else EVERYTHING)),
-        paginator=lambda: NextUrlInBody(next_page),
+        paginator=lambda: NextUrlInBody(next_page, is_by_place=False),
         records=rows_of(
             name,
             days=("startDate", "endDate") if has_units else days,

@@ -51,6 +51,8 @@ class HaloPages:
     that Halo does not page this list, and may have cut it.
     """
 
+    is_by_place = True
+
     def __init__(self, size: int) -> None:
         """Ask for `size` records a page."""
         self._size = size

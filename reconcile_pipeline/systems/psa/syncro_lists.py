@@ -19,26 +19,24 @@ MOST_DECIMALS = 4
 class SyncroPages:
     """Numbered pages of a length that only the server knows.
 
-    Ends with the announced number of pages where there is one; else at an empty page, or at one
-    that is shorter than the first: a single short page could be a smaller page length.
+    Ends with the announced number of pages where there is one; else at an empty page: a short one
+    could be a smaller page length, or a page of which something was held back.
     """
+
+    is_by_place = True
 
     def __init__(self) -> None:
         self._page = 1
-        self._first_count = 0
 
     def first(self, request: Request) -> Request:
         """Ask for the first page."""
-        self._page, self._first_count = 1, 0
+        self._page = 1
         return with_params(request, page="1")
 
     def next(self, request: Request, reply: Reply, count: int) -> Request | None:
         """Go on until the list has proved that it is over."""
         total = self.expected_pages(reply)
-        if self._page == 1:
-            self._first_count = count
-        is_over = count == 0 or count < self._first_count
-        if self._page >= total if total is not None else is_over:
+        if self._page >= total if total is not None else count == 0:
             return None
         self._page += 1
         return with_params(request, page=str(self._page))

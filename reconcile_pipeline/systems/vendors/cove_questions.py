@@ -27,6 +27,8 @@ class RecordNumber:
     A last page that is full costs one more call: the answer says nothing of the end.
     """
 
+    is_by_place = True
+
     def __init__(self, size: int) -> None:
         """`size` is the number of records to ask for."""
         self._size = size

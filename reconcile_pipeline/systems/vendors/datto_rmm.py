@@ -250,6 +250,8 @@ def _devices(name: str, request: Request | None = None, **others: Any) -> Stream
         key="uid",
         required=("siteUid",),
         withheld=PRIVATE_FIELDS,
+        # Each site tells how many devices it has.
+        is_proven_elsewhere=True,
         **others,
     )
 

@@ -40,6 +40,8 @@ class AnyEnvelope:
     How full a page is ends nothing: hosts differ in how many records they put on one.
     """
 
+    is_by_place = True
+
     def __init__(self, size: int) -> None:
         """`size` is asked for; a host may give less."""
         self._size = str(size)

@@ -37,6 +37,8 @@ class TokenOrPage:
     announces which of the ways an account is given.
     """
 
+    is_by_place = True
+
     def __init__(self, size: int) -> None:
         """`size` is asked for on every page: without it, Huntress falls back to ten records."""
         self._ways: tuple[Paginator, ...] = (

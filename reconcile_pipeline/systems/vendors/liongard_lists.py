@@ -37,6 +37,8 @@ def announced(data: object) -> int | None:
 class IfPaged:
     """A list that comes in one piece, unless its envelope says that there are more rows."""
 
+    is_by_place = True
+
     def __init__(self) -> None:
         """Begin with the first page."""
         self._page = 1

@@ -196,7 +196,8 @@ def streams(account: Account, _on: date) -> list[Stream]:
 
 
 def _next_link() -> NextUrlInBody:
-    return NextUrlInBody(lambda data: at(data, "@odata.nextLink"))
+    # Its name holds a dot: it is no path.
+    return NextUrlInBody(lambda data: data.get("@odata.nextLink"))
 
 
 def _partner_list(name: str, path: str, required: tuple[str, ...]) -> Stream:

@@ -25,6 +25,8 @@ def new_id() -> str:
 class ContinuationLink:
     """Follows `links.next` with its continuation token; ends where there is no such link."""
 
+    is_by_place = True
+
     def __init__(self, size: int | None = None, make_id: Callable[[], str] = new_id) -> None:
         """Without a size the list is asked as it is."""
         self._size = size

@@ -159,8 +159,12 @@ def of_partner(request: Request) -> Callable[[Earlier], list[Child]]:
 
 
 def of_term_tenants(earlier: Earlier) -> list[Child]:
-    """Ask for the licences of each customer who prepays: these are in no usage report."""
-    term = {str(tenant["id"]) for tenant in earlier["tenants"] if tenant["billingType"] == "term"}
+    """Ask for the licences of each customer who prepays: these are in no usage report.
+
+    A billing type that nobody knows may be such a one, too.
+    """
+    reported = ("usage", "trial")
+    term = {str(each["id"]) for each in earlier["tenants"] if each["billingType"] not in reported}
     return [
         Child(
             tenant,

@@ -32,6 +32,7 @@ from reconcile_pipeline.review.decide import Door
 from reconcile_pipeline.review.tables import fill_review_tables
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.state import State
+from reconcile_pipeline.storing import check_usable
 from reconcile_pipeline.systems.registry import SYSTEMS
 from reconcile_pipeline.warehouse.build import (
     build_core,
@@ -57,8 +58,13 @@ class Site:
 
 
 def site_of(settings: Settings) -> Site:
-    """Open the installation a settings file describes."""
+    """Open the installation a settings file describes.
+
+    Raises:
+        PipelineError: `storage`, when its folder is not there or not ours to write.
+    """
     state = State(settings.state_dir)
+    check_usable(state.folder, state.ledger, state.landing, state.warehouse, state.dagster)
     return Site(settings, state, Ledger(settings.ledger_url or state.ledger))
 
 

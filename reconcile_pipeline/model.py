@@ -21,6 +21,8 @@ class Category(StrEnum):
     """This computer can't write it: no room, no right, or a broken disk."""
     CONFLICT = "conflict"
     """Somebody or something was faster: look at what there is now, then decide again."""
+    CANCELLED = "cancelled"
+    """A person or the machine asked the work to end before it was through."""
 
 
 class Role(StrEnum):

@@ -6,6 +6,7 @@ and that nothing that was there before is lost.
 
 import errno
 import os
+import pwd
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,61 @@ def storing(place: Path) -> Iterator[None]:
             raise
         where = error.filename or place
         raise _error(str(where), os.strerror(error.errno or 0), advice) from error
+
+
+def check_usable(folder: Path, *inside: Path) -> None:
+    """Refuse a folder that this process can't work in, before anything is begun.
+
+    Args:
+        folder: made when it is not there, but not the one it lies in: that would be a drive which
+            is not mounted, and everything would begin anew on another.
+        inside: what may lie in it already, and must then be ours as well.
+
+    Raises:
+        PipelineError: `storage`, naming the path, whose it is, and what to do.
+    """
+    if not os.path.isdir(folder.parent):  # noqa: PTH112 - Path.is_dir raises where we may not look
+        raise PipelineError(
+            f"{folder} can't be made: there is no folder {folder.parent}.",
+            next_step="Mount the drive it is on, make that folder, or set another [state] dir.",
+            category=Category.STORAGE,
+        )
+    with storing(folder):
+        folder.mkdir(exist_ok=True)
+    for place in (folder, *inside):
+        needed = os.R_OK | os.W_OK
+        try:
+            is_ours = os.access(place, needed | os.X_OK if place.is_dir() else needed)
+            is_ours = is_ours or not place.exists()
+        except PermissionError:
+            is_ours = False
+        if not is_ours:
+            raise PipelineError(
+                f"{place} can't be used: {_owner_of(place)}, and this runs as {_me()}.",
+                next_step=f"Run this as the account it belongs to, or let {_me()} read and write"
+                f" {folder}; nothing was changed.",
+                category=Category.STORAGE,
+            )
+
+
+def _owner_of(place: Path) -> str:
+    try:
+        status = place.stat()
+    except OSError:
+        return "it may not even be looked at"
+    return f"it belongs to {_name(status.st_uid)} (mode {status.st_mode & 0o777:o})"
+
+
+def _me() -> str:
+    return _name(os.geteuid())
+
+
+def _name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        # Containers run as numbers that nobody has named.
+        return f"user {number}"
 
 
 def told_by_duckdb(error: Exception) -> PipelineError | None:

@@ -3,8 +3,10 @@
 Leaf module: imports no other asset module.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unicodedata import category
 
 import dagster as dg
 import duckdb
@@ -16,6 +18,8 @@ from reconcile_pipeline.warehouse.tables import SQL_TYPES
 
 OWNERS = ["team:billing"]
 PREVIEW_ROWS = 10
+_MARKUP = re.compile(r"[\\|\[\]!`*_]")
+"""What Markdown reads; a name from outside may hold any of it."""
 Facts = dict[str, dg.MetadataValue | int | float | str]
 """What a materialization tells beside its table."""
 
@@ -118,5 +122,7 @@ def readable_failures() -> Iterator[None]:
 
 
 def _cell(value: object) -> str:
+    """One cell's text: no line of its own, no markup, and no link or picture from elsewhere."""
     text = "–" if value is None else str(value)
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    line = " ".join("".join(" " if category(char) == "Cc" else char for char in text).split())
+    return _MARKUP.sub(r"\\\g<0>", line).replace("<", "&lt;")

@@ -7,7 +7,7 @@ inside the commands that need them, so that `--help` answers at once.
 import logging
 import sys
 
-from reconcile_pipeline.cli.app import WRONG_USE, app
+from reconcile_pipeline.cli.app import WRONG_USE, app, without_commands
 from reconcile_pipeline.cli.commands import (
     data,
     decisions,
@@ -44,5 +44,6 @@ def main() -> None:
     try:
         app()
     except PipelineError as error:
-        sys.stderr.write(f"Error: {error.message}\nNext:  {error.next_step}\n")
+        told = f"Error: {error.message}\nNext:  {error.next_step}\n"
+        sys.stderr.write(without_commands(told))
         sys.exit(2 if error.category in WRONG_USE else 1)

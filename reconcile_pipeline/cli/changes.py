@@ -121,6 +121,7 @@ def _table(title: str) -> Table:
     table.add_column("line", no_wrap=True)
     for name in ("from", "to", "money"):
         table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("from day", no_wrap=True)
     return table
 
 
@@ -136,6 +137,7 @@ def _add(table: Table, change: PlannedChange, *more: str) -> None:
         plain(change.qty_from),
         plain(change.qty_to),
         money(amount, change.currency),
+        str(change.effective_on),
         *more,
     )
 

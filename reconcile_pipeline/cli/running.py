@@ -14,6 +14,7 @@ from reconcile_pipeline.assembly import build_definitions
 from reconcile_pipeline.resources.run_history import open_instance
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.state import State
+from reconcile_pipeline.storing import storing
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 INSTANCE = """\
@@ -36,6 +37,14 @@ retention:
 """
 
 
+_INTERRUPTED = dg.DagsterExecutionInterruptedError.__name__
+CANCELLED = (
+    "The run was cancelled before it was through.\n"
+    "Next: Start it again; what was published before is unchanged."
+)
+"""What Dagster says of a step that was ended between two lines of ours is a stack trace."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended; `failures` are sentences for people."""
@@ -50,13 +59,14 @@ class Outcome:
 
 def prepare_home(state: State) -> Path:
     """Make DAGSTER_HOME with telemetry and the newsletter dialog off; returns its path."""
-    state.dagster.mkdir(parents=True, exist_ok=True)
-    file = state.dagster / "dagster.yaml"
-    if not file.exists():
-        # Beside it first: half of it would be taken for all there is, telemetry and all.
-        draft = file.with_suffix(".draft")
-        draft.write_text(INSTANCE, encoding="utf-8")
-        draft.replace(file)
+    with storing(state.dagster):
+        state.dagster.mkdir(parents=True, exist_ok=True)
+        file = state.dagster / "dagster.yaml"
+        if not file.exists():
+            # Beside it first: half of it would be taken for all there is, telemetry and all.
+            draft = file.with_suffix(".draft")
+            draft.write_text(INSTANCE, encoding="utf-8")
+            draft.replace(file)
     return state.dagster
 
 
@@ -99,6 +109,8 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
             metadata = error.user_failure_data
             if metadata is not None and metadata.description:
                 failures.append(metadata.description)
+            elif error.error is not None and error.error.cls_name == _INTERRUPTED:
+                failures.append(CANCELLED)
             elif error.error is not None:
                 failures.append(
                     error.error.cause.message if error.error.cause else str(error.error)

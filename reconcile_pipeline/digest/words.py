@@ -49,6 +49,7 @@ FAILURES = {
     Category.SETTINGS: ("is not set up completely", "Run `reconcile check`: it names the setting."),
     Category.STORAGE: ("can't be stored on our computer", f"Make room there, then {_AGAIN}."),
     Category.INPUT: ("holds a file that can't be read", f"Correct the file, then {_AGAIN}."),
+    Category.CANCELLED: ("was not read to its end: somebody cancelled it", f"To go on, {_AGAIN}."),
     Category.CONFLICT: ("was being changed meanwhile", f"Later today, {_AGAIN}."),
     QUARANTINED: (
         "shows far less than before, so its pull is held back",

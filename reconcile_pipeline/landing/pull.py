@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from reconcile_pipeline.cancelling import cancelled, told_to_end
 from reconcile_pipeline.http import ApiClient
 from reconcile_pipeline.landing.completeness import ListChangedError, ParentGoneError
 from reconcile_pipeline.landing.guards import Limits, shrinkage
@@ -40,6 +41,8 @@ from reconcile_pipeline.systems.base import Account, Record, System
 
 logger = logging.getLogger(__name__)
 
+_GO_ON = "Start it again; the last complete pull stays in use."
+
 
 @dataclass(frozen=True)
 class Pull:
@@ -58,12 +61,38 @@ class Pull:
     """Quarantined pulls a person accepted: they count as complete."""
 
 
+@dataclass
+class Ending:
+    """Whether somebody asked these pulls to end before they are through."""
+
+    is_asked: bool = False
+
+
 async def pull_all(pulls: Sequence[Pull]) -> AsyncIterator[Manifest]:
-    """Pull all systems concurrently in one event loop; yields each manifest as it is ready."""
-    tasks = [asyncio.create_task(pull_system(pull)) for pull in pulls]
+    """Pull all systems concurrently in one event loop; yields each manifest as it is ready.
+
+    Raises:
+        PipelineError: `cancelled`, when this process is asked to end; each pull that was under way
+            has left a manifest that says so. `storage`, when a manifest can't be written.
+    """
+    ending = Ending()
+    tasks = [asyncio.create_task(pull_system(pull, ending)) for pull in pulls]
+
+    def end() -> None:
+        ending.is_asked = True
+        for task in tasks:
+            task.cancel()
+
     try:
         for finished in asyncio.as_completed(tasks):
-            yield await finished
+            try:
+                with told_to_end(end):
+                    manifest = await finished
+            except asyncio.CancelledError:
+                if not ending.is_asked:
+                    raise
+                raise cancelled("The pull", _GO_ON) from None
+            yield manifest
     finally:
         # A pull that can't even leave its manifest ends them all; none may go on unwatched.
         for task in tasks:
@@ -71,11 +100,12 @@ async def pull_all(pulls: Sequence[Pull]) -> AsyncIterator[Manifest]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def pull_system(pull: Pull) -> Manifest:
+async def pull_system(pull: Pull, ending: Ending | None = None) -> Manifest:
     """Pull one system and leave its manifest, whatever happens on the way.
 
     Raises:
         PipelineError: `storage`, when not even the manifest can be written.
+        asyncio.CancelledError: after the manifest, when `ending` was asked for.
     """
     home = pull.landing / pull.period / pull.account.name
     started_at = _own_instant(home, pull)
@@ -99,6 +129,11 @@ async def pull_system(pull: Pull) -> Manifest:
             manifest = await _attempt(pull, manifest, folder)
     except PipelineError as error:
         manifest = _failed(manifest, error)
+    except asyncio.CancelledError:
+        # Otherwise the process is about to die of something else: then nothing is left either.
+        if ending is None or not ending.is_asked:
+            raise
+        manifest = _failed(manifest, cancelled(f"The pull of {pull.system.title}", _GO_ON))
     except Exception as error:
         # The border between connectors: a mistake in one must not stop the others.
         logger.exception("pull of %s failed unexpectedly", pull.account.name)
@@ -108,12 +143,15 @@ async def pull_system(pull: Pull) -> Manifest:
             next_step="Report this with the run's log to the project.",
             category=Category.SHAPE,
         )
-    manifest = replace(manifest, finished_at=pull.now())
+    # A clock that was set back meanwhile makes no pull end before it began.
+    manifest = replace(manifest, finished_at=max(pull.now(), started_at))
     with storing(folder):
         (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
         sync_folder(folder)
         folder.rename(home / manifest.pull_id)
         sync_folder(home)
+    if manifest.category is Category.CANCELLED:
+        raise asyncio.CancelledError
     return manifest
 
 

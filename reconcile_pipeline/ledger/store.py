@@ -190,6 +190,8 @@ class Ledger:
             advice = "Another program is writing into it: wait until it has finished."
         elif "disk is full" in reason:
             advice = "Free some space, then do it again: nothing of it was recorded."
+        elif "unable to open" in reason or "readonly" in reason:
+            advice = "Let the account that runs this read and write that file and its folder."
         elif self.path is None:
             advice = "Check that the database runs, and the URL, user and password it is given."
         return PipelineError(

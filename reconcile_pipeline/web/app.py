@@ -33,6 +33,7 @@ STATUS = {
     Category.PERMISSION: 403,
     Category.RATE_LIMIT: 503,
     Category.INCOMPLETE: 503,
+    Category.CANCELLED: 503,
     Category.UNREACHABLE: 502,
 }
 """Any other category is a system's trouble: 502."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from reconcile_pipeline.cancelling import told_to_end
 from reconcile_pipeline.http import ApiClient, WritingClient
 from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.changes import Change, read_changes, take_lease
@@ -102,15 +103,16 @@ async def apply_batch(
             sleep=sleep,
             tell=tell,
         )
-        async with client:
-            if plan.unsettled:
-                await writer.settle(plan.unsettled)
-                # What was settled may be sent now, or stand in another one's way no longer.
-                again = plan_batch(batch)
-                plan = Plan(again.ready, plan.unsettled, again.by_hand, again.blocked)
-                check_batch(plan, batch.gate(batch.now()).limits)
-            if writer.stopped is None:
-                await writer.carry_out(plan.ready)
+        with told_to_end(writer.end):
+            async with client:
+                if plan.unsettled:
+                    await writer.settle(plan.unsettled)
+                    # What was settled may be sent now, or stand in another's way no longer.
+                    again = plan_batch(batch)
+                    plan = Plan(again.ready, plan.unsettled, again.by_hand, again.blocked)
+                    check_batch(plan, batch.gate(batch.now()).limits)
+                if writer.stopped is None:
+                    await writer.carry_out(plan.ready)
         return Report(plan, dict(writer.ended), writer.stopped, dict(writer.unread))
 
 

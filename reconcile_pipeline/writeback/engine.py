@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 
+from reconcile_pipeline.cancelling import cancelled
 from reconcile_pipeline.http import ApiError, Certainty, ChangeError, WritingClient
 from reconcile_pipeline.ledger.chain import Stamp
 from reconcile_pipeline.ledger.changes import (
@@ -59,6 +60,12 @@ class Writer:
     """Changes whose line could not be read, and why."""
     _attempts: dict[str, int] = field(default_factory=dict)
     _turns: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    def end(self) -> None:
+        """Begin no other change: those under way are read back first, and the rest stays queued."""
+        self.stopped = self.stopped or cancelled(
+            "The write-back", "Start it again: it goes on where it stopped."
+        )
 
     async def settle(self, changes: Sequence[Change]) -> list[Change]:
         """Look up what an earlier batch left open; returns those that may be sent now."""

@@ -240,6 +240,24 @@ def test_the_newest_pull_is_the_newest_whatever_the_clock_says(
     assert len({each.pull_id for each in (first, second, third)}) == 3
 
 
+@pytest.mark.parametrize("jump", [-86_400, -3_600, 3_600, 86_400])
+@pytest.mark.fault(52)
+def test_a_clock_that_jumps_during_a_pull(
+    bench: Any, api: Any, stream_of: MakeStream, system_of: Any, jump: int
+) -> None:
+    """The pull is whole, ends no earlier than it began, and the next one is later all the same."""
+
+    async def set_clock() -> Any:
+        bench.clock.instant += timedelta(seconds=jump)
+        return things(3)
+
+    first = bench.pull(system_of(api.on("/things", set_clock), stream_of()))
+    assert (first.state, first.records) == ("complete", 3)
+    assert first.finished_at >= first.started_at
+    second = bench.pull(system_of(api.on("/things", things(3)), stream_of()))
+    assert read_manifests(bench.landing, PERIOD) == [first, second]
+
+
 def test_a_killed_pull_is_swept_away(
     bench: Any, api: Any, stream_of: MakeStream, system_of: Any
 ) -> None:

@@ -275,6 +275,39 @@ def test_a_full_disk_says_so(
     assert accepted_pull_ids(ledger) == frozenset()
 
 
+@pytest.mark.parametrize("pages_left", range(5))
+@pytest.mark.fault(60)
+def test_a_ledger_without_room_keeps_what_it_has(
+    tmp_path: Path, stamp: MakeStamp, pages_left: int
+) -> None:
+    """However little room is left, an entry is there whole or not at all; with room it goes on."""
+    ledger, room = Ledger(tmp_path / "ledger.db"), [0]
+
+    def limit(connection: Any, *_others: Any) -> None:
+        connection.execute(f"pragma max_page_count = {room[0]}")
+
+    accept_pull(ledger, "first", reason="r", stamp=stamp())
+    sa.event.listen(ledger.engine, "checkout", limit)
+    with ledger.reading() as connection:
+        room[0] = connection.exec_driver_sql("pragma page_count").scalar_one() + pages_left
+    kept = {"first"}
+
+    def fill() -> None:
+        for number in range(100):
+            accept_pull(ledger, f"pull-{number}", reason="long " * 400, stamp=stamp())
+            kept.add(f"pull-{number}")
+
+    with pytest.raises(PipelineError, match="disk is full") as caught:
+        fill()
+    assert "Free some space" in caught.value.next_step
+    assert accepted_pull_ids(ledger) == kept
+    room[0] += 1000
+    accept_pull(ledger, "last", reason="r", stamp=stamp())
+    assert accepted_pull_ids(ledger) == kept | {"last"}
+    with ledger.reading() as connection:
+        assert verify(connection).trouble == ""
+
+
 def test_a_database_that_is_gone_says_so_without_secrets() -> None:
     """An unreachable PostgreSQL is named by host and user; neither password is."""
     url = "postgresql://dana:geheim@127.0.0.1:1/ledger?password=secret&connect_timeout=2"

@@ -1,10 +1,12 @@
-"""Runs the `reconcile` command in a child process that a test may kill at a chosen moment.
+"""Runs `reconcile`, or `dagster`, in a child process that a test may end at a chosen moment.
 
 Executed with `runpy` in a child of `multiprocessing`'s fork server, where everything heavy is
 imported already. `order` is a dictionary with the keys:
     arguments: of the command; cwd; environment: variables to add; out, err: files for its output;
     is_impatient: do not wait between tries, nor for a PSA to settle;
     crash: "module:function:n:before|after", or "": kill this process around the n-th call;
+    program: "dagster" for Dagster's own command, "reconcile" if nothing is said;
+    signal: what it is then sent, SIGKILL if nothing is said;
     now: an instant for the process's own clock, or "";
     by_hand: the kind of a PSA that takes no changes from us in this process, or "".
 """
@@ -41,7 +43,7 @@ def arm(crash: str) -> None:
 
     def strike(call: int, moment: str) -> None:
         if (call, moment) == (int(number), when):
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), order.get("signal", signal.SIGKILL))
 
     def deadly(*arguments: Any, **named: Any) -> Any:
         call = next(calls)
@@ -78,21 +80,32 @@ def take_writing_from(kind: str) -> None:
     SYSTEMS[kind] = replace(SYSTEMS[kind], write_back=None, writer=None)
 
 
+def main_of(program: str) -> Callable[[], None]:
+    """The function behind a command."""
+    if program == "dagster":
+        from dagster._cli import main as dagster  # noqa: PLC0415 - in the child only
+
+        return dagster
+    from reconcile_pipeline.cli import main  # noqa: PLC0415 - in the child only
+
+    return main
+
+
 def act() -> None:
     for number, path in ((1, order["out"]), (2, order["err"])):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, number)
     os.chdir(order["cwd"])
     os.environ.update(order["environment"])
-    sys.argv = ["reconcile", *order["arguments"]]
+    program = order.get("program", "reconcile")
+    sys.argv = [program, *order["arguments"]]
     if order["is_impatient"]:
         hurry()
     if order.get("by_hand"):
         take_writing_from(order["by_hand"])
     if order["crash"]:
         arm(order["crash"])
-    from reconcile_pipeline.cli import main  # noqa: PLC0415 - in the child only
-
+    main = main_of(program)
     if order["now"]:
         import time_machine  # noqa: PLC0415 - in the child only
 

@@ -127,7 +127,7 @@ def newest_event(msp: Any, *path: str) -> dict[str, Any]:
     return {name: getattr(value, "value", None) for name, value in metadata.items()}
 
 
-@pytest.mark.fault(93)
+@pytest.mark.fault(93, cases=2)
 def test_writing_is_switched_on_for_one_tenant(
     msp: Any, reconcile: Any, cards: list[Row], queue: Queue
 ) -> None:
@@ -138,6 +138,7 @@ def test_writing_is_switched_on_for_one_tenant(
         "Writing into ConnectWise PSA is switched off": ("enabled = true", "enabled = false"),
         f"is set up for “{tenant}”": (f'tenant = "{tenant}"', 'tenant = "southgate"'),
     }
+    assert len(told) == 2
     for sentence, (right, wrong) in told.items():
         msp.edit_config(right, wrong)
         ended = reconcile("write-back", "--yes", "2", "--config", msp.config)
@@ -151,6 +152,25 @@ def test_writing_is_switched_on_for_one_tenant(
         assert "Writing is switched off" in looked.told
         msp.edit_config(wrong, right)
     assert changing_calls(msp) == []
+    assert states(msp) == ["queued", "queued"]
+
+
+@pytest.mark.fault(93)
+def test_the_same_company_at_another_address_is_another_tenant(
+    msp: Any, reconcile: Any, cards: list[Row], queue: Queue
+) -> None:
+    """A sandbox's address with production's company and keys: refused, and no call is made."""
+    queue(cards[:2])
+    server = msp.server("connectwise")
+    right = server.base_url.split("/")[2]
+    sandbox = right.replace("127.0.0.1", "localhost")
+    msp.edit_config(server.base_url, server.base_url.replace(right, sandbox))
+    calls = len(server.log)
+    ended = reconcile("write-back", "--yes", "2", "--config", msp.config)
+    assert (ended.code, "Traceback" in ended.told) == (2, False), ended.told
+    assert f"allows the tenant “northgate at {right}”" in ended.told
+    assert f"is set up for “northgate at {sandbox}”; nothing was written." in ended.told
+    assert len(server.log) == calls
     assert states(msp) == ["queued", "queued"]
 
 

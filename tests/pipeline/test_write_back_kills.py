@@ -286,6 +286,42 @@ def test_killed_while_deciding(installed: Any, reconcile: Any, rows_of: RowsOf, 
     assert rows_of(installed.state.published, STATES) == [{"state": "queued", "lines": 1}]
 
 
+@pytest.mark.parametrize(
+    ("method", "most_written"), [("GET", 0), pytest.param("PATCH", 3, marks=pytest.mark.slow)]
+)
+@pytest.mark.fault(58)
+def test_a_write_back_that_is_asked_to_end(
+    copies: Callable[[], Any],
+    decided: Any,
+    reconcile: Any,
+    *,
+    rows_of: RowsOf,
+    period: str,
+    method: str,
+    most_written: int,
+) -> None:
+    """It begins no other change, reads back those under way, and the next one does the rest."""
+    msp = copies()
+
+    def end(_state: Any) -> None:
+        os.kill(reconcile.running[-1].pid, signal.SIGTERM)
+
+    faults = msp.server("connectwise").faults
+    faults.add(r"/additions/\d+$", kind="hook", method=method, value=end)
+    ended = write_back(msp, reconcile, period)
+    assert ended.code == 1, ended.told
+    assert "Stopped: The write-back was cancelled before it was through." in ended.told
+    assert "Next: Start it again: it goes on where it stopped." in ended.told
+    states = Counter(str(change.state) for change in read_changes(site(msp).ledger))
+    written = len(msp.server("connectwise").app.writes)
+    assert written <= most_written
+    assert states == Counter(verified=written, queued=3 - written)
+    faults.clear()
+    again = write_back(msp, reconcile, period)
+    assert again.code == 0, again.told
+    assert_all_is_written(msp, decided, rows_of)
+
+
 def rival(msp: Any, reconcile: Any) -> Any:
     """Somebody else's write-back, who takes what they are told and wants to go on."""
     return reconcile("write-back", "--yes", "0", "--config", msp.config)

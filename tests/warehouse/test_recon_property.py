@@ -166,13 +166,25 @@ def check(world: World, books: Any) -> None:
         assert (row["qty_vendor"] is None) == is_unknown
 
 
-@pytest.mark.fault(48)
-def test_counts_and_conservation_in_any_world(books: Any) -> None:
+@pytest.mark.parametrize(
+    "examples",
+    [
+        pytest.param(10, marks=pytest.mark.fault(48, cases=10)),
+        pytest.param(500, marks=[pytest.mark.slow, pytest.mark.fault(48, cases=500)]),
+    ],
+)
+def test_counts_and_conservation_in_any_world(
+    books: Any, request: pytest.FixtureRequest, examples: int
+) -> None:
     """No unit is lost and every card shows the counts that the rules, read slowly, give."""
+    tried = []
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=examples, deadline=None)
     @given(WORLDS)
     def holds(world: World) -> None:
         check(world, books)
+        tried.append(world)
 
     holds()
+    [mark] = request.node.iter_markers("fault")
+    assert len(tried) >= examples == mark.kwargs["cases"]

@@ -40,6 +40,11 @@ class Tally:
         """Different accounts in a usage stream; None where the stream has no accounts."""
         return len(self._accounts) if self._stream.account else None
 
+    def key_of(self, record: Record) -> str:
+        """What tells this record from every other one of the list."""
+        paths = (self._stream.key, *self._stream.also_key)
+        return " ".join(str(_at(record, path)) for path in paths)
+
     def add(self, records: Sequence[Record], announced: int | None) -> None:
         """Take in one page; raises ListChangedError or a `shape` error."""
         if announced is not None:
@@ -48,7 +53,7 @@ class Tally:
             self.announced = announced
         for record in records:
             self._check_fields(record)
-            key = self._key(record)
+            key = self.key_of(record)
             content = hash(repr(record))
             if self._contents.setdefault(key, content) != content:
                 raise ListChangedError(f"record {key} came twice with different contents")
@@ -71,10 +76,6 @@ class Tally:
                 next_step=self._stream.empty_hint or "Check what the API user may see.",
                 category=Category.PERMISSION,
             )
-
-    def _key(self, record: Record) -> str:
-        paths = (self._stream.key, *self._stream.also_key)
-        return " ".join(str(_at(record, path)) for path in paths)
 
     def _check_fields(self, record: Record) -> None:
         for path in (self._stream.key, *self._stream.required):

@@ -91,8 +91,8 @@ def test_a_torn_manifest_is_refused(tmp_path: Path, manifest: MakeManifest, cont
 
 def test_a_newer_manifest_is_refused(tmp_path: Path, manifest: MakeManifest) -> None:
     """An older release does not guess what a newer one wrote."""
-    path = write(tmp_path, replace(manifest("acme", 0), schema=2))
-    with pytest.raises(PipelineError, match=r"newer release \(manifest schema 2\)"):
+    path = write(tmp_path, replace(manifest("acme", 0), schema=3))
+    with pytest.raises(PipelineError, match=r"newer release \(manifest schema 3\)"):
         read_manifest(path)
 
 

@@ -284,7 +284,9 @@ def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
 def _rhythm(table: Table, values: Mapping[str, Value]) -> Rhythm:
     days = _within(table, values, "full_every_days", (1.0, 31.0))
     if not days.is_integer():
-        raise table.refuse("key 'full_every_days' is not a whole number", "Write full_every_days = 7")
+        raise table.refuse(
+            "key 'full_every_days' is not a whole number", "Write full_every_days = 7"
+        )
     # Never 0: what has the very stamp of the last record seen would be left out.
     minutes = _within(table, values, "overlap_minutes", (1.0, 1440.0))
     return Rhythm(

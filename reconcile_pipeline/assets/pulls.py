@@ -82,9 +82,10 @@ def summary_line(manifest: Manifest) -> str:
     """One line per pull for the log."""
     seconds = (manifest.finished_at - manifest.started_at).total_seconds()
     return (
-        f"{manifest.system}: {manifest.state}, {manifest.mode}, {manifest.records} records on {manifest.pages}"
-        f" pages, {manifest.calls} calls ({manifest.retries} retries), {seconds:.1f} s, throttled"
-        f" {manifest.throttled_seconds:.1f} s. {manifest.reason or ''}".strip()
+        f"{manifest.system}: {manifest.state}, {manifest.mode}, {manifest.records} records on"
+        f" {manifest.pages} pages, {manifest.calls} calls ({manifest.retries} retries),"
+        f" {seconds:.1f} s, throttled {manifest.throttled_seconds:.1f} s."
+        f" {manifest.reason or ''}".strip()
     )
 
 

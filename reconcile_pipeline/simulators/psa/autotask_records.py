@@ -190,7 +190,7 @@ class AutotaskView:
 
     def _item(self, product: Product) -> dict[str, Any]:
         is_bundle = product.identifier == BUNDLE_IDENTIFIER
-        made = f"{self._world.as_of.year - 1}-05-01T00:00:00Z"
+        made = f"{self._world.as_of.year - 1}-05-{product.id % 28 + 1:02}T00:00:00Z"
         own: dict[str, Any] = {"vendorCompanyID": None, "sku": None, "externalID": None}
         return {
             "id": product.id,

@@ -177,7 +177,7 @@ class PsaView:
 
     def product(self, product: Product) -> dict[str, Any]:
         """One catalogue item."""
-        made = f"{self._world.as_of.year - 1}-05-02T08:00:00Z"
+        made = f"{self._world.as_of.year - 1}-05-{product.id % 28 + 1:02}T08:00:00Z"
         return {
             "id": product.id,
             "identifier": product.identifier,

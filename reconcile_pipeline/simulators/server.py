@@ -218,11 +218,8 @@ class Simulator:
         # Logged before it is sent: who has the answer must find the call in the log.
         self.log.append(Call(query.method, query.path, int(answer.status)))
         self.targets.append(query.target)
-        answer.headers.setdefault("Date", format_datetime(self._utc(), usegmt=True))
-        await _send(send, answer, body, sent)
-
-    def _utc(self) -> datetime:
-        return self.state.vendor_now().astimezone(UTC)
+        date_told = format_datetime(self.state.vendor_now().astimezone(UTC), usegmt=True)
+        await _send(send, answer, body, sent, date_told)
 
     def _answer(self, query: Query, faults: list[Fault]) -> Answer:
         try:
@@ -368,8 +365,8 @@ async def _read(scope: Message, receive: Receive) -> Query:
     return Query(scope["method"], path, params, headers, body, base_url, target)
 
 
-async def _send(send: Send, answer: Answer, body: bytes, sent: bytes) -> None:
-    headers = {"content-type": "application/json", **answer.headers}
+async def _send(send: Send, answer: Answer, body: bytes, sent: bytes, date_told: str) -> None:
+    headers = {"content-type": "application/json", "date": date_told, **answer.headers}
     headers["content-length"] = str(len(body))
     if answer.is_empty:
         headers.pop("content-type")

@@ -179,7 +179,8 @@ class ChangeReader:
         target = self._folder / f"{stream.name}.parquet"
         with PageWriter(target, system=self._system, stream=stream.name) as writer:
             async for page in self._pages(stream, request):
-                tally.add(page.records, stream.announced(page.reply.data))
+                is_total = page.number == 1 or not stream.is_announced_once
+                tally.add(page.records, stream.announced(page.reply.data) if is_total else None)
                 watch.see(page)
                 merged.add(tally, page.records)
                 _write(writer, page)

@@ -134,11 +134,14 @@ def read_manifest(path: Path) -> Manifest:
         ) from error
 
 
-def read_manifests(landing: Path, period: str) -> list[Manifest]:
-    """All pulls of a period, oldest first. Folders of pulls that were killed have no manifest."""
+def read_manifests(landing: Path, period: str, system: str = "*") -> list[Manifest]:
+    """All pulls of a period, or of one system in it, oldest first.
+
+    Folders of pulls that were killed have no manifest.
+    """
     manifests = [
         read_manifest(path)
-        for path in landing.glob(f"{period}/*/*/{FILE_NAME}")
+        for path in landing.glob(f"{period}/{system}/*/{FILE_NAME}")
         if _is_finished(path)
     ]
     return sorted(manifests, key=lambda manifest: (manifest.started_at, manifest.pull_id))

@@ -163,9 +163,9 @@ def _failed(manifest: Manifest, error: PipelineError) -> Manifest:
 
 
 def _footing(pull: Pull, started_at: datetime) -> Footing:
-    """What this pull goes on from, judged by the pulls of its own month."""
-    pulls = read_manifests(pull.landing, pull.period)
-    own = [item for item in pulls if item.system == pull.account.name]
+    """What this pull goes on from, judged by the pulls of its own system and month."""
+    is_asked = pull.rhythm.is_incremental and not pull.rhythm.is_forced_full
+    own = read_manifests(pull.landing, pull.period, pull.account.name) if is_asked else []
     base, why_full = footing_of(own, accepted=pull.accepted, rhythm=pull.rhythm, on=pull.on)
     identity = identity_of(pull.system, pull.account)
     return Footing(started_at, identity, pull.landing, pull.rhythm, base, why_full)

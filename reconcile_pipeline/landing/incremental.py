@@ -43,8 +43,8 @@ class UnprovenError(Exception):
 class Watch:
     """Follows the change stamps of one list while it is read.
 
-    Stamps later than `until`, our own clock at the pull's start, never move the watermark: a record
-    with a stamp from the future must not hide what others change until then.
+    No stamp later than `until`, our own clock at the pull's start, moves the watermark beyond it: a
+    record with a stamp from the future must not hide what others change until then.
     """
 
     changes: Changes | None
@@ -69,7 +69,7 @@ class Watch:
             if told is None:
                 self.problem = "its answers have no date"
             else:
-                self._move(told)
+                self._move(min(told, self.until))
 
     def _move(self, stamp: datetime) -> None:
         if stamp <= self.until and (self.newest is None or stamp > self.newest):

@@ -196,6 +196,9 @@ def test_without_stamps_the_vendors_clock_counts() -> None:
     watch.see(page_of([thing(1)], 1, "Sat, 21 Nov 2026 03:00:00 GMT"))
     watch.see(page_of([thing(2)], 2, "Sat, 21 Nov 2026 03:00:09 GMT"))
     assert watch.watermark == "2026-11-21T03:00:00+00:00"
+    ahead = Watch(replace(CHANGES, stamp=None), until=datetime(2026, 11, 21, 2, tzinfo=UTC))
+    ahead.see(page_of([thing(1)], 1, "Sat, 21 Nov 2026 03:00:00 GMT"))
+    assert ahead.watermark == "2026-11-21T02:00:00+00:00"
     silent = Watch(replace(CHANGES, stamp=None), until=datetime(2026, 11, 22, tzinfo=UTC))
     silent.see(page_of([thing(1)], 1))
     assert (silent.watermark, silent.problem) == (None, "its answers have no date")

@@ -30,8 +30,13 @@ from reconcile_pipeline.systems.registry import SYSTEMS
 FIRST_PERIOD = "2026-01"
 
 
-def build_definitions(settings: Settings | None, *, fixed_now: str = "") -> dg.Definitions:
-    """Assemble everything for one installation; None shows the graph of all known systems."""
+def build_definitions(
+    settings: Settings | None, *, fixed_now: str = "", is_full: bool = False
+) -> dg.Definitions:
+    """Assemble everything for one installation; None shows the graph of all known systems.
+
+    `is_full` has every pull read everything, whatever the settings say.
+    """
     if settings is None:
         systems = dict(SYSTEMS)
         config, state = Path(FILE_NAME).absolute(), State(Path(".reconcile").absolute())
@@ -56,7 +61,9 @@ def build_definitions(settings: Settings | None, *, fixed_now: str = "") -> dg.D
         schedules=build_schedules(timezone),
         sensors=build_sensors(state.inbox, timezone),
         resources={
-            "installation": Installation(config_path=str(config), fixed_now=fixed_now),
+            "installation": Installation(
+                config_path=str(config), fixed_now=fixed_now, is_full=is_full
+            ),
             "warehouse": Warehouse(database=str(state.warehouse)),
             "notifier": Notifier(path=str(state.alerts)),
         },

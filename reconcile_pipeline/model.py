@@ -94,6 +94,13 @@ class PullState(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class PullMode(StrEnum):
+    """How much of its system a pull asked for; what it landed is the whole either way."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+
+
 class PipelineError(Exception):
     """Something a person has to know: one clear sentence, and the next step in another.
 

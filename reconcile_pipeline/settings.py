@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from reconcile_pipeline.landing.basis import Rhythm
 from reconcile_pipeline.model import Category, PipelineError, Role
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.reconciling.policies import Policy
@@ -43,6 +44,7 @@ class Settings:
     grace_days: int
     first_period: str
     mappings_file: Path | None
+    rhythm: Rhythm
     stale_after_hours: float
     max_row_drop: float
     max_account_drop: float
@@ -149,6 +151,7 @@ def load_settings(
         grace_days=own.grace_days,
         first_period=own.first_period,
         mappings_file=folder / own.mappings_file if own.mappings_file else None,
+        rhythm=own.rhythm,
         stale_after_hours=own.stale_after_hours,
         max_row_drop=own.max_row_drop,
         max_account_drop=own.max_account_drop,

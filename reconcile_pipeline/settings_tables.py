@@ -6,10 +6,12 @@ A system's table is declared in that system's module, not here. Reads no files.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo, available_timezones
 
 from reconcile_pipeline import periods
+from reconcile_pipeline.landing.basis import Rhythm
 from reconcile_pipeline.model import PipelineError
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.reconciling.policies import Policy, Tolerance
@@ -85,6 +87,32 @@ TABLES: dict[str, tuple[Field, ...]] = {
             "Mappings you keep in a spreadsheet (CSV), imported into the ledger.",
             default="",
             example="mappings.csv",
+        ),
+    ),
+    "pulls": (
+        Field(
+            "incremental",
+            "Ask systems that can tell it for what changed since the last pull, and read the rest"
+            " only on some days; see docs/pulling.md before you switch it on.",
+            kind="flag",
+            default=False,
+            example="false",
+        ),
+        Field(
+            "full_every_days",
+            "Days after which everything is read again. The first pull of a month and those of its"
+            " last week are full as well.",
+            kind="number",
+            default=7,
+            example="7",
+        ),
+        Field(
+            "overlap_minutes",
+            "How far before the last change seen the next question goes back, for clocks that"
+            " differ and changes that arrive late.",
+            kind="number",
+            default=15,
+            example="15",
         ),
     ),
     "evidence": (
@@ -206,6 +234,7 @@ class OwnSettings:
     state_dir: str
     keep_unused_days: float
     mappings_file: str
+    rhythm: Rhythm
     stale_after_hours: float
     max_row_drop: float
     max_account_drop: float
@@ -223,7 +252,7 @@ class OwnSettings:
 def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
     """Read our own tables; raises the `settings` error of the first mistake."""
     tables = {name: Table(file, name) for name in TABLES}
-    billing, state, mappings, evidence, ledger, policy, write_back, push, review, notify = (
+    billing, state, mappings, pulls, evidence, ledger, policy, write_back, push, review, notify = (
         read_table(tables[name], content.get(name, {}), fields) for name, fields in TABLES.items()
     )
     hours = (1.0, 744.0)
@@ -236,6 +265,7 @@ def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
         state_dir=str(state["dir"]),
         keep_unused_days=_within(tables["state"], state, "keep_unused_days", (0.0, 36_500.0)),
         mappings_file=str(mappings["file"]),
+        rhythm=_rhythm(tables["pulls"], pulls),
         stale_after_hours=_within(tables["evidence"], evidence, "stale_after_hours", hours),
         max_row_drop=_within(tables["evidence"], evidence, "max_row_drop", share),
         max_account_drop=_within(tables["evidence"], evidence, "max_account_drop", share),
@@ -248,6 +278,21 @@ def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
         push=read_push(tables["push"], push),
         review=read_review(tables["review"], review),
         notify=read_notify(tables["notify"], notify),
+    )
+
+
+def _rhythm(table: Table, values: Mapping[str, Value]) -> Rhythm:
+    days = _within(table, values, "full_every_days", (1.0, 31.0))
+    if not days.is_integer():
+        raise table.refuse(
+            "key 'full_every_days' is not a whole number", "Write full_every_days = 7"
+        )
+    # Never 0: what has the very stamp of the last record seen would be left out.
+    minutes = _within(table, values, "overlap_minutes", (1.0, 1440.0))
+    return Rhythm(
+        is_incremental=bool(values["incremental"]),
+        full_every_days=int(days),
+        overlap=timedelta(minutes=minutes),
     )
 
 

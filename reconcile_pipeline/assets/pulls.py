@@ -82,9 +82,10 @@ def summary_line(manifest: Manifest) -> str:
     """One line per pull for the log."""
     seconds = (manifest.finished_at - manifest.started_at).total_seconds()
     return (
-        f"{manifest.system}: {manifest.state}, {manifest.records} records on {manifest.pages}"
-        f" pages, {manifest.calls} calls ({manifest.retries} retries), {seconds:.1f} s, throttled"
-        f" {manifest.throttled_seconds:.1f} s. {manifest.reason or ''}".strip()
+        f"{manifest.system}: {manifest.state}, {manifest.mode}, {manifest.records} records on"
+        f" {manifest.pages} pages, {manifest.calls} calls ({manifest.retries} retries),"
+        f" {seconds:.1f} s, throttled {manifest.throttled_seconds:.1f} s."
+        f" {manifest.reason or ''}".strip()
     )
 
 
@@ -100,6 +101,7 @@ def pull_result(evidence: Evidence, *, now: datetime) -> dg.MaterializeResult[No
             "evidence": pull.pull_id if pull else "none in this period",
             "evidence_age_hours": round(age_hours, 2) if age_hours is not None else -1.0,
             "message": message,
+            "mode": str(latest.mode),
             "records": latest.records,
             "pages": latest.pages,
             "api_calls": latest.calls,

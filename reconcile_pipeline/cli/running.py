@@ -78,10 +78,14 @@ def run_job(
     run_config: Mapping[str, Any] | None = None,
     raw_systems: list[str] | None = None,
     fixed_now: str = "",
+    is_full: bool = False,
 ) -> Outcome:
-    """Execute a job for a period; `raw_systems` limits a pull to some systems."""
+    """Execute a job for a period; `raw_systems` limits a pull to some systems.
+
+    `is_full`: its pulls read everything, whatever the settings say.
+    """
     home = prepare_home(State(settings.state_dir))
-    definitions = build_definitions(settings, fixed_now=fixed_now)
+    definitions = build_definitions(settings, fixed_now=fixed_now, is_full=is_full)
     selection = [dg.AssetKey(["raw", name]) for name in raw_systems] if raw_systems else None
     with open_instance(home) as instance:
         result = definitions.resolve_job_def(job).execute_in_process(

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from reconcile_pipeline.model import Category, PipelineError, PullState, Role
+from reconcile_pipeline.model import Category, PipelineError, PullMode, PullState, Role
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: how a pull was read, and from which pull an incremental one goes on."""
 FILE_NAME = "manifest.json"
 
 
@@ -29,6 +30,14 @@ class StreamResult:
     announced: int | None
     accounts: int | None
     """Distinct accounts in a usage stream; None for other streams."""
+    changed: int | None = None
+    """Records that came as changed; None for a list that was read in full."""
+    watermark: str | None = None
+    """The greatest change stamp seen so far (UTC, ISO 8601); None where nothing can go on."""
+    asked: str = ""
+    """Digest of the question and the settings: only an answer to the same one may be gone on."""
+    note: str = ""
+    """Why a list that can be asked for changes was read in full, or why the next one has to be."""
 
     @property
     def duplicates(self) -> int:
@@ -58,6 +67,11 @@ class Manifest:
     retries: int = 0
     throttled_seconds: float = 0.0
     streams: tuple[StreamResult, ...] = ()
+    mode: PullMode = PullMode.FULL
+    base: str | None = None
+    """The pull that an incremental one went on from."""
+    why_full: str = ""
+    """Why it was not even tried to ask for changes only; "" where it was."""
     schema: int = field(default=SCHEMA_VERSION)
 
     @property
@@ -110,6 +124,7 @@ def read_manifest(path: Path) -> Manifest:
             values[name] = datetime.fromisoformat(values[name])
         values["state"] = PullState(values["state"])
         values["role"] = str(Role(values["role"]))
+        values["mode"] = PullMode(values.get("mode", PullMode.FULL))
         return Manifest(**values)
     except (KeyError, TypeError, ValueError) as error:
         raise PipelineError(
@@ -119,11 +134,14 @@ def read_manifest(path: Path) -> Manifest:
         ) from error
 
 
-def read_manifests(landing: Path, period: str) -> list[Manifest]:
-    """All pulls of a period, oldest first. Folders of pulls that were killed have no manifest."""
+def read_manifests(landing: Path, period: str, system: str = "*") -> list[Manifest]:
+    """All pulls of a period, or of one system in it, oldest first.
+
+    Folders of pulls that were killed have no manifest.
+    """
     manifests = [
         read_manifest(path)
-        for path in landing.glob(f"{period}/*/*/{FILE_NAME}")
+        for path in landing.glob(f"{period}/{system}/*/{FILE_NAME}")
         if _is_finished(path)
     ]
     return sorted(manifests, key=lambda manifest: (manifest.started_at, manifest.pull_id))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from reconcile_pipeline.cancelling import cancelled, told_to_end
 from reconcile_pipeline.http import ApiClient
+from reconcile_pipeline.landing.basis import Footing, Rhythm, footing_of, identity_of
 from reconcile_pipeline.landing.completeness import ListChangedError, ParentGoneError
 from reconcile_pipeline.landing.guards import Limits, shrinkage
 from reconcile_pipeline.landing.manifest import (
@@ -35,7 +36,7 @@ from reconcile_pipeline.landing.streams import (
     write_document,
     write_rows,
 )
-from reconcile_pipeline.model import Category, PipelineError, PullState
+from reconcile_pipeline.model import Category, PipelineError, PullMode, PullState
 from reconcile_pipeline.storing import storing
 from reconcile_pipeline.systems.base import Account, Record, System
 
@@ -59,6 +60,7 @@ class Pull:
     limits: Limits = field(default_factory=Limits)
     accepted: frozenset[str] = frozenset()
     """Quarantined pulls a person accepted: they count as complete."""
+    rhythm: Rhythm = field(default_factory=Rhythm)
 
 
 @dataclass
@@ -177,9 +179,10 @@ async def _attempt(pull: Pull, manifest: Manifest, folder: Path) -> Manifest:
         raise TypeError(f"system kind {pull.system.kind} can neither call nor read")
     problem: PipelineError | None = None
     fetched: list[StreamResult] = []
+    footing = _footing(pull, manifest.started_at)
     async with pull.system.client(pull.account) as client:
         try:
-            fetched = await _read_streams(pull, client, folder)
+            fetched = await _read_streams(pull, client, folder, footing)
         except PipelineError as error:
             problem = error
             if pull.system.diagnose is not None:
@@ -193,6 +196,7 @@ async def _attempt(pull: Pull, manifest: Manifest, folder: Path) -> Manifest:
     )
     if problem is not None:
         return _failed(manifest, problem)
+    manifest = _with_mode(manifest, footing, fetched)
     return _judge(pull, replace(manifest, streams=tuple(fetched)), folder)
 
 
@@ -202,12 +206,30 @@ def _failed(manifest: Manifest, error: PipelineError) -> Manifest:
     )
 
 
-async def _read_streams(pull: Pull, client: ApiClient, folder: Path) -> list[StreamResult]:
+def _footing(pull: Pull, started_at: datetime) -> Footing:
+    """What this pull goes on from, judged by the pulls of its own system and month."""
+    is_asked = pull.rhythm.is_incremental and not pull.rhythm.is_forced_full
+    own = read_manifests(pull.landing, pull.period, pull.account.name) if is_asked else []
+    base, why_full = footing_of(own, accepted=pull.accepted, rhythm=pull.rhythm, on=pull.on)
+    identity = identity_of(pull.system, pull.account)
+    return Footing(started_at, identity, pull.landing, pull.rhythm, base, why_full)
+
+
+def _with_mode(manifest: Manifest, footing: Footing, streams: Sequence[StreamResult]) -> Manifest:
+    """Say how it was read: incremental as soon as one list was not read in full."""
+    if footing.base is not None and any(stream.changed is not None for stream in streams):
+        return replace(manifest, mode=PullMode.INCREMENTAL, base=footing.base.pull_id)
+    return replace(manifest, why_full=footing.why_full)
+
+
+async def _read_streams(
+    pull: Pull, client: ApiClient, folder: Path, footing: Footing
+) -> list[StreamResult]:
     """Read every list; all of them anew if one names what is gone by the time it is asked for."""
     gone: list[str] = []
     for _reading in range(READINGS):
         try:
-            return await _read_streams_once(pull, client, folder)
+            return await _read_streams_once(pull, client, folder, footing)
         except ParentGoneError as error:
             logger.info("%s: %s Its list is read again.", pull.account.name, error)
             gone.append(str(error))
@@ -220,9 +242,13 @@ async def _read_streams(pull: Pull, client: ApiClient, folder: Path) -> list[Str
     )
 
 
-async def _read_streams_once(pull: Pull, client: ApiClient, folder: Path) -> list[StreamResult]:
+async def _read_streams_once(
+    pull: Pull, client: ApiClient, folder: Path, footing: Footing
+) -> list[StreamResult]:
     title = pull.system.title
-    reader = StreamReader(client, system=pull.account.name, title=title, folder=folder)
+    reader = StreamReader(
+        client, system=pull.account.name, title=title, folder=folder, footing=footing
+    )
     earlier: dict[str, Sequence[Record]] = {}
     results = []
     for stream in pull.system.streams(pull.account, pull.on):

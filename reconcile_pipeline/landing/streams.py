@@ -8,26 +8,31 @@ edge is never seen. An announced total shows that; where there is none, the page
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from reconcile_pipeline.http import ApiClient, ApiError, Page, Request, paginate
+from reconcile_pipeline.landing.basis import Footing
 from reconcile_pipeline.landing.completeness import (
     ListChangedError,
     ParentGoneError,
     Tally,
     key_of,
 )
+from reconcile_pipeline.landing.incremental import ChangeReader, UnprovenError, Watch, question_of
 from reconcile_pipeline.landing.manifest import StreamResult
 from reconcile_pipeline.landing.pages import PageWriter, sha256_of
 from reconcile_pipeline.landing.progress import Progress, report
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.systems.base import Child, Document, Record, Stream
+
+logger = logging.getLogger(__name__)
 
 READINGS = 3
 CHILDREN_AT_ONCE = 400
@@ -54,14 +59,35 @@ class Fetched:
 class StreamReader:
     """Reads the streams of one pull into one folder."""
 
-    def __init__(self, client: ApiClient, *, system: str, title: str, folder: Path) -> None:
+    def __init__(
+        self, client: ApiClient, *, system: str, title: str, folder: Path, footing: Footing
+    ) -> None:
+        self._footing = footing
+        self._changes = ChangeReader(client, footing, system=system, title=title, folder=folder)
         self._client = client
         self._system = system
         self._title = title
         self._folder = folder
 
     async def read(self, stream: Stream, earlier: Mapping[str, Sequence[Record]]) -> Fetched:
-        """Fetch the stream until one reading of it is whole, or give up as `incomplete`."""
+        """Fetch the stream until one reading of it is whole, or give up as `incomplete`.
+
+        Where it can be asked for changes, and they can be proven, the rest is not read again.
+        """
+        if stream.changes is None:
+            return await self._read_in_full(stream, earlier)
+        try:
+            return Fetched(*await self._changes.read(stream))
+        except UnprovenError as why:
+            if self._footing.base is not None:
+                logger.info("%s: %s is read in full: %s.", self._system, stream.name, why)
+            fetched = await self._read_in_full(stream, earlier)
+            note = fetched.result.note or (str(why) if self._footing.base else "")
+            return replace(fetched, result=replace(fetched.result, note=note))
+
+    async def _read_in_full(
+        self, stream: Stream, earlier: Mapping[str, Sequence[Record]]
+    ) -> Fetched:
         changes: list[ListChangedError] = []
         for _reading in range(READINGS):
             try:
@@ -78,6 +104,7 @@ class StreamReader:
     async def _read_once(self, stream: Stream, earlier: Mapping[str, Sequence[Record]]) -> Fetched:
         tally = Tally(stream, self._title)
         kept: list[Record] = []
+        watch = Watch(stream.changes, self._footing.started_at)
         path = self._folder / f"{stream.name}.parquet"
         with PageWriter(path, system=self._system, stream=stream.name) as writer:
 
@@ -93,6 +120,7 @@ class StreamReader:
                 )
                 if page.records:
                     tally.add_parent(parent_id)
+                watch.see(page)
                 if stream.is_needed_later:
                     kept.extend(page.records)
                 report(Progress(self._system, stream.name, writer.pages, expected, tally.records))
@@ -108,7 +136,13 @@ class StreamReader:
                         for page in pages:
                             take(page, child.parent_id, len(children))
         tally.finish()
-        return Fetched(_result(stream, path, writer.pages, tally), kept)
+        result = replace(
+            _result(stream, path, writer.pages, tally),
+            watermark=watch.watermark,
+            asked=question_of(stream, self._footing.identity),
+            note=watch.problem,
+        )
+        return Fetched(result, kept)
 
     async def _all(self, stream: Stream, children: Sequence[Child]) -> list[list[Page]]:
         """Make the sub-calls of a chunk together, answers in the order of their parents."""

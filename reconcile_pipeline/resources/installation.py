@@ -4,6 +4,7 @@ Holds a path, never a secret: secrets are looked up when a client is made, and t
 of the Dagster UI shows nothing else. `fixed_now` lets tests and replays stop the clock.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     config_path: str = Field(description="The reconcile.toml of this installation.")
     fixed_now: str = Field(default="", description="An instant for tests; empty: the real clock.")
+    is_full: bool = Field(default=False, description="Read everything, whatever the settings say.")
 
     _site: Site | None = PrivateAttr(default=None)
 
@@ -61,6 +63,7 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
                 now=self.now,
                 limits=Limits(settings.max_row_drop, settings.max_account_drop),
                 accepted=accepted,
+                rhythm=replace(settings.rhythm, is_forced_full=self.is_full),
             )
             for account in settings.systems
             if account.name in names

@@ -203,6 +203,8 @@ def _config(app: Simulator) -> uvicorn.Config:
         log_level=60,
         access_log=False,
         server_header=False,
+        # Each system tells the time by its own clock.
+        date_header=False,
         ws="none",
         timeout_graceful_shutdown=1,
         timeout_keep_alive=30,

@@ -11,8 +11,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple, Self
 from urllib.parse import parse_qsl
@@ -105,11 +106,26 @@ class State:
     """Prepared lists by query; emptied whenever the world changes."""
 
     version: int = 0
+    vendor_clock: Callable[[], datetime] | None = None
+    """What the vendor's own clock shows; None: noon of the world's day, and on from there."""
+    started: float = field(default_factory=time.monotonic)
+    watchers: list[Callable[[], None]] = field(default_factory=list)
+    """Who stamps edited records as soon as they are edited."""
 
     def changed(self) -> None:
         """Say that records came, went or moved, so that lists and indexes are made anew."""
         self.cache.clear()
         self.version += 1
+        for look in self.watchers:
+            look()
+
+    def vendor_now(self) -> datetime:
+        """The current instant by the vendor's clock: it dates answers and stamps edits."""
+        if self.vendor_clock is not None:
+            return self.vendor_clock()
+        day = self.world.as_of
+        noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+        return noon + timedelta(seconds=time.monotonic() - self.started)
 
 
 Handler = Callable[..., Answer]
@@ -207,7 +223,8 @@ class Simulator:
         # Logged before it is sent: who has the answer must find the call in the log.
         self.log.append(Call(query.method, query.path, int(answer.status)))
         self.targets.append(query.target)
-        await _send(send, answer, body, sent)
+        date_told = format_datetime(self.state.vendor_now().astimezone(UTC), usegmt=True)
+        await _send(send, answer, body, sent, date_told)
 
     def _answer(self, query: Query, faults: list[Fault]) -> Answer:
         try:
@@ -361,8 +378,8 @@ async def _read(scope: Message, receive: Receive) -> Query:
     return Query(scope["method"], path, params, headers, body, base_url, target)
 
 
-async def _send(send: Send, answer: Answer, body: bytes, sent: bytes) -> None:
-    headers = {"content-type": "application/json", **answer.headers}
+async def _send(send: Send, answer: Answer, body: bytes, sent: bytes, date_told: str) -> None:
+    headers = {"content-type": "application/json", "date": date_told, **answer.headers}
     headers["content-length"] = str(len(body))
     if answer.is_empty:
         headers.pop("content-type")

@@ -5,7 +5,7 @@ A system module declares; the landing room does the pulling. No Dagster, no disk
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from reconcile_pipeline.http import ApiClient, Paginator, Request, WritingClient
@@ -62,6 +62,26 @@ class Child:
 
 
 @dataclass(frozen=True)
+class Changes:
+    """How a list is asked for what changed since an instant, and what proves that to be all.
+
+    A record that the vendor deleted is in no such answer: only `total` tells that one is gone.
+    """
+
+    request: Callable[[datetime], Request]
+    """Builds the first request for the records changed at or after an instant in UTC."""
+    stamp: str | None = None
+    """Dotted path of a record's change stamp; None where records have none: then the next question
+    goes back to the `Date` of the answer, which is the vendor's clock too."""
+    total: Request | None = None
+    """Asks how many records the whole list has now, in one cheap call."""
+    count: Callable[[Any], int | None] = lambda _data: None
+    """Reads that number off the answer; None if it does not tell."""
+    least_overlap: timedelta = timedelta(0)
+    """Goes back at least so far, where the settings allow less."""
+
+
+@dataclass(frozen=True)
 class Stream:
     """One list of an API: how it pages, what proves that it is whole, what identifies a record."""
 
@@ -95,6 +115,8 @@ class Stream:
     is_needed_later: bool = False
     """Keep the parsed records until the pull ends, for a later stream's `children`."""
     children: Callable[[Mapping[str, Sequence[Record]]], list[Child]] | None = None
+    changes: Changes | None = None
+    """How to ask for changes only; None: this list is always read in full."""
     plan: Callable[[Mapping[str, Sequence[Record]]], list[Record]] | None = None
     """Rows landed instead of fetched: which parents are asked and why others are not."""
 

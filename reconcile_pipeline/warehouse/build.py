@@ -275,6 +275,7 @@ def _pull_rows(
                 "kind": attempt.kind,
                 "role": attempt.role,
                 "state": str(attempt.state),
+                "mode": str(attempt.mode),
                 "is_evidence": item is not None,
                 "is_stale": stale,
                 "is_grace": attempt.is_grace,

@@ -1,6 +1,6 @@
 """The `core` tables: one vocabulary for every PSA and vendor; the system is a column."""
 
-from reconcile_pipeline.model import PullState, Role
+from reconcile_pipeline.model import PullMode, PullState, Role
 from reconcile_pipeline.warehouse.tables import (
     EXCLUDED,
     PERIOD,
@@ -37,6 +37,12 @@ CORE_TABLES = (
             text("kind", "Kind of system: connectwise, pax8, …"),
             text("role", "psa or vendor.", allowed=tuple(Role)),
             text("state", "How the pull ended.", allowed=tuple(PullState)),
+            text(
+                "mode",
+                "full: every list was read; incremental: for some lists only what changed since the"
+                " last pull, laid over that pull's records.",
+                allowed=tuple(PullMode),
+            ),
             boolean("is_evidence", "The numbers of this period come from this pull."),
             boolean("is_stale", "Evidence, but the latest attempt since then failed too long ago."),
             boolean("is_grace", "Taken in the grace days after the period ended."),

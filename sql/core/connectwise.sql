@@ -177,7 +177,9 @@ qualify row_number() over (partition by addition.id order by page) = 1;
 
 insert into core.agreement_lines by name
 with currencies as (
-    select unnest(from_json(body, '[{"id": "VARCHAR", "currency": {"name": "VARCHAR"}}]')) as agreement
+    select
+        unnest(from_json(body, '[{"id": "VARCHAR", "currency": {"name": "VARCHAR"}}]')) as agreement,
+        page
     from raw_pages
     where stream = 'agreements'
 ),
@@ -185,9 +187,9 @@ with currencies as (
 named as (
     select
         agreement.id as agreement_id,
-        max(agreement.currency.name) as currency
+        agreement.currency.name as currency
     from currencies
-    group by agreement.id
+    qualify row_number() over (partition by agreement.id order by page) = 1
 )
 
 select

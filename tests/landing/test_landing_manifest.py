@@ -89,10 +89,26 @@ def test_a_torn_manifest_is_refused(tmp_path: Path, manifest: MakeManifest, cont
         read_manifest(path)
 
 
+def test_a_manifest_of_an_earlier_release_is_a_full_pull(
+    tmp_path: Path, manifest: MakeManifest, result: MakeResult
+) -> None:
+    """Schema 1 knew no incremental pulls: it stays readable, and no pull goes on from it."""
+    path = write(tmp_path, replace(manifest("acme", 0, streams=[result("things", 5)]), schema=1))
+    values = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("mode", "base", "why_full"):
+        del values[name]
+    for name in ("changed", "watermark", "asked", "note"):
+        del values["streams"][0][name]
+    path.write_text(json.dumps(values), encoding="utf-8")
+    read = read_manifest(path)
+    assert (read.mode, read.base, read.schema) == ("full", None, 1)
+    assert (read.streams[0].distinct_keys, read.streams[0].watermark) == (5, None)
+
+
 def test_a_newer_manifest_is_refused(tmp_path: Path, manifest: MakeManifest) -> None:
     """An older release does not guess what a newer one wrote."""
-    path = write(tmp_path, replace(manifest("acme", 0), schema=2))
-    with pytest.raises(PipelineError, match=r"newer release \(manifest schema 2\)"):
+    path = write(tmp_path, replace(manifest("acme", 0), schema=3))
+    with pytest.raises(PipelineError, match=r"newer release \(manifest schema 3\)"):
         read_manifest(path)
 
 

@@ -105,6 +105,7 @@ def _pull(system: str, role: str) -> dict[str, Any]:
         "kind": system,
         "role": role,
         "state": "complete",
+        "mode": "full",
         "is_evidence": True,
         "is_stale": False,
         "is_grace": False,

@@ -57,6 +57,7 @@ class Books:
             "kind": system,
             "role": "psa" if system == PSA else "vendor",
             "state": "complete",
+            "mode": "full",
             "is_evidence": True,
             "is_stale": False,
             "is_grace": False,

@@ -13,8 +13,8 @@ from reconcile_pipeline.warehouse.publish import publish
 
 PERIOD = "2026-11"
 PULL = (
-    "insert into core.pulls select 'pull-' || $1, $2, 'psa', 'connectwise', $3, 'complete', $4,"
-    " false, false, now(), now(), null, null, 1, 0, 0, 1, 1, 'x'"
+    "insert into core.pulls select 'pull-' || $1, $2, 'psa', 'connectwise', $3, 'complete', 'full',"
+    " $4, false, false, now(), now(), null, null, 1, 0, 0, 1, 1, 'x'"
 )
 SUM = "insert into recon.conservation values (?, 'pax8', 'sorted:usage', 5, 5, 0, 0, ?, ?, ?)"
 

@@ -21,11 +21,21 @@ if TYPE_CHECKING:
     from reconcile_pipeline.cli.running import Outcome  # Dagster is slow
 
 
+FullOption = Annotated[
+    bool,
+    typer.Option("--full", help="Read everything, also where asking for changes would do."),
+]
+
+
 @app.command()
-def run(config: ConfigOption = None, period: PeriodOption = None) -> None:
+def run(
+    config: ConfigOption = None,
+    period: PeriodOption = None,
+    full: FullOption = False,  # noqa: FBT002 - an option of the command line
+) -> None:
     """Pull every system, map, compare, and say what is billed wrong."""
     settings = load_settings(config)
-    run_and_report(settings, pullable(settings, period))
+    run_and_report(settings, pullable(settings, period), is_full=full)
 
 
 @app.command()
@@ -35,6 +45,7 @@ def pull(
     system: Annotated[
         list[str] | None, typer.Option("--system", help="Only this system; may be repeated.")
     ] = None,
+    full: FullOption = False,  # noqa: FBT002 - an option of the command line
 ) -> None:
     """Read the systems and land their pages; compare nothing."""
     from reconcile_pipeline.cli.progress import pull_progress  # noqa: PLC0415 - Dagster is slow
@@ -46,7 +57,7 @@ def pull(
     names = [settings.system(name).name for name in system or []]
     month = pullable(settings, period)
     with pull_progress(console):
-        outcome = run_job(settings, PULL, month, raw_systems=names or None)
+        outcome = run_job(settings, PULL, month, raw_systems=names or None, is_full=full)
     stop_on_failures(outcome)
     latest = {}
     for manifest in read_manifests(State(settings.state_dir).landing, month):
@@ -58,7 +69,7 @@ def pull(
         failed |= manifest.state != "complete"
         told = f"{manifest.reason}\nNext: {manifest.next_step}" if manifest.reason else ""
         console.print(
-            f"{name:<20} {manifest.state}, {manifest.records:,} records,"
+            f"{name:<20} {manifest.state}, {manifest.mode}, {manifest.records:,} records,"
             f" {manifest.calls:,} calls {escape(told)}".rstrip()
         )
     if failed:
@@ -146,8 +157,11 @@ def own_stamp(name: str = "") -> Stamp:
     return Stamp(name.strip() or user, datetime.now(UTC), f"command line of {user}@{gethostname()}")
 
 
-def run_and_report(settings: Settings, period: str) -> None:
-    """Run the reconcile job, print the summary, and exit with 1 when something failed."""
+def run_and_report(settings: Settings, period: str, *, is_full: bool = False) -> None:
+    """Run the reconcile job, print the summary, and exit with 1 when something failed.
+
+    `is_full`: it reads everything, whatever the settings say.
+    """
     from reconcile_pipeline.cli.progress import pull_progress  # noqa: PLC0415 - Dagster is slow
     from reconcile_pipeline.cli.running import run_job  # noqa: PLC0415
     from reconcile_pipeline.cli.summary import print_summary  # noqa: PLC0415
@@ -156,7 +170,7 @@ def run_and_report(settings: Settings, period: str) -> None:
 
     console.print(f"Pulling and comparing {period} …")
     with pull_progress(console):
-        outcome = run_job(settings, RECONCILE, period)
+        outcome = run_job(settings, RECONCILE, period, is_full=is_full)
     published = State(settings.state_dir).published
     if published.exists():
         with open_for_reading(published) as connection:

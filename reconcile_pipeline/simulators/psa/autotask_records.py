@@ -12,6 +12,7 @@ from typing import Any
 from reconcile_pipeline.simulators.psa.autotask_fields import FIELDS, typed
 from reconcile_pipeline.simulators.psa.autotask_units import UnitsBook, UnitsRow, shown_day
 from reconcile_pipeline.simulators.server import State
+from reconcile_pipeline.simulators.stamps import Stamps
 from reconcile_pipeline.simulators.world import lookups
 from reconcile_pipeline.simulators.world.records import Agreement, Company, Line, Product
 
@@ -40,6 +41,10 @@ class AutotaskView:
         self._world = state.world
         self._book = book
         self._products = {product.id: product for product in self._world.products}
+        world = self._world
+        self._stamps = Stamps(
+            state, companies=lambda: world.companies, services=lambda: world.products
+        )
         makers: dict[str, Callable[[], list[dict[str, Any]]]] = {
             "Companies": self._companies,
             "Contracts": lambda: [self._contract(each) for each in self._world.agreements],
@@ -90,11 +95,29 @@ class AutotaskView:
             "companyType": VENDOR,
             "isActive": True,
             "parentCompanyID": None,
+            "lastTrackedModifiedDateTime": f"{self._world.as_of.year - 3}-01-07T09:00:00.13Z",
         }
-        rows = [own, *map(_company, self._world.companies)]
+        self._stamps.look()
+        rows = [own, *map(self._company, self._world.companies)]
         return [
             row | {"currencyID": 1, "classification": 12, "userDefinedFields": []} for row in rows
         ]
+
+    def _company(self, company: Company) -> dict[str, Any]:
+        # With parts of seconds, and as many digits of them as there happen to be.
+        stamp = self._stamps.of("companies", company).replace("Z", ".38Z")
+        return {
+            "id": company.id,
+            "companyName": company.name,
+            "companyNumber": company.identifier,
+            "companyType": _company_type(company),
+            # There is no recycle bin: what was deleted elsewhere is inactive here.
+            "isActive": company.status_id != lookups.INACTIVE and not company.is_deleted,
+            "parentCompanyID": company.parent_id,
+            "city": company.city,
+            "lastTrackedModifiedDateTime": stamp,
+            "lastActivityDate": company.updated_at,
+        }
 
     def _contract(self, agreement: Agreement) -> dict[str, Any]:
         as_of = self._world.as_of
@@ -167,6 +190,7 @@ class AutotaskView:
 
     def _item(self, product: Product) -> dict[str, Any]:
         is_bundle = product.identifier == BUNDLE_IDENTIFIER
+        made = f"{self._world.as_of.year - 1}-05-{product.id % 28 + 1:02}T00:00:00Z"
         own: dict[str, Any] = {"vendorCompanyID": None, "sku": None, "externalID": None}
         return {
             "id": product.id,
@@ -178,7 +202,7 @@ class AutotaskView:
             "unitPrice": float(product.price),
             "unitCost": float(product.cost),
             "billingCodeID": 7,
-            "lastModifiedDate": f"{self._world.as_of.year - 1}-05-01T00:00:00Z",
+            "lastModifiedDate": self._stamps.of("services", product, made),
             **({"unitDiscount": 0.0, "percentageDiscount": None} if is_bundle else own),
         }
 
@@ -195,21 +219,6 @@ class AutotaskView:
         if line.product_id not in self._products:
             self._products = {product.id: product for product in self._world.products}
         return self._products[line.product_id]
-
-
-def _company(company: Company) -> dict[str, Any]:
-    return {
-        "id": company.id,
-        "companyName": company.name,
-        "companyNumber": company.identifier,
-        "companyType": _company_type(company),
-        # There is no recycle bin: what was deleted elsewhere is inactive here.
-        "isActive": company.status_id != lookups.INACTIVE and not company.is_deleted,
-        "parentCompanyID": company.parent_id,
-        "city": company.city,
-        "lastTrackedModifiedDateTime": company.updated_at,
-        "lastActivityDate": company.updated_at,
-    }
 
 
 def _company_type(company: Company) -> int:

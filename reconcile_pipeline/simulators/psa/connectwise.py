@@ -206,6 +206,7 @@ class ConnectWise(Simulator):
         texts = tuple(query.params.get(name, "") for name in names)
         if not any(texts):
             return resource.items(parent)
+        self.view.stamps.look()
         key = (query.path.removesuffix("/count"), texts)
         if key not in self.state.cache:
             self.state.cache[key] = filtered(resource, resource.items(parent), *texts)

@@ -25,6 +25,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+LAST_UPDATED = "_info/lastUpdated"
 _WORD_OPS = ("contains", "like", "in", "not")
 Token = tuple[str, Any]
 
@@ -35,7 +36,11 @@ def compile_conditions(text: str, fields: Collection[str]) -> Predicate:
     Raises:
         Refusal: with status 400, for bad grammar or an unknown field.
     """
-    parser = _Parser(_tokens(text), {field.lower(): field for field in fields})
+    names = {field.lower(): field for field in fields}
+    if LAST_UPDATED in fields:
+        # The spelling that clients use; which one a tenant takes varies.
+        names["lastupdated"] = LAST_UPDATED
+    parser = _Parser(_tokens(text), names)
     predicate = parser.either()
     parser.end()
     return predicate

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from reconcile_pipeline.simulators.server import State
+from reconcile_pipeline.simulators.stamps import Stamps
 from reconcile_pipeline.simulators.world import lookups
 from reconcile_pipeline.simulators.world.records import Agreement, Company, Line, Product
 
@@ -23,6 +24,13 @@ class PsaView:
         self._state = state
         self._world = state.world
         self._version = -1
+        world = state.world
+        self.stamps = Stamps(
+            state,
+            companies=lambda: world.companies,
+            agreements=lambda: world.agreements,
+            catalogue=lambda: world.products,
+        )
         self._reindex()
 
     def _reindex(self) -> None:
@@ -79,7 +87,10 @@ class PsaView:
             "numberOfEmployees": company.headcount,
             "territory": {"id": 2, "name": "Corporate"},
             "currency": DOLLAR,
-            "_info": {"lastUpdated": company.updated_at, "updatedBy": "jdoe"},
+            "_info": {
+                "lastUpdated": self.stamps.of("companies", company),
+                "updatedBy": "jdoe",
+            },
         }
 
     def agreement(self, agreement: Agreement) -> dict[str, Any]:
@@ -118,7 +129,10 @@ class PsaView:
             "currency": DOLLAR,
             "agreementStatus": agreement.status,
             "customFields": [],
-            "_info": {"lastUpdated": agreement.updated_at, "updatedBy": "apiMember"},
+            "_info": {
+                "lastUpdated": self.stamps.of("agreements", agreement),
+                "updatedBy": "apiMember",
+            },
         }
 
     def addition(self, line: Line) -> dict[str, Any]:
@@ -164,6 +178,7 @@ class PsaView:
 
     def product(self, product: Product) -> dict[str, Any]:
         """One catalogue item."""
+        made = f"{self._world.as_of.year - 1}-05-{product.id % 28 + 1:02}T08:00:00Z"
         return {
             "id": product.id,
             "identifier": product.identifier,
@@ -179,7 +194,7 @@ class PsaView:
             else None,
             "vendorSku": product.vendor_sku,
             "category": {"id": 4, "name": "Services" if product.is_recurring else "Hardware"},
-            "_info": {"lastUpdated": f"{self._world.as_of.year - 1}-05-02T08:00:00Z"},
+            "_info": {"lastUpdated": self.stamps.of("catalogue", product, made)},
         }
 
     def _company_reference(self, company_id: int | None) -> dict[str, Any] | None:

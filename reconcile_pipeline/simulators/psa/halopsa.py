@@ -5,7 +5,7 @@ Paths stand below `/api` and `/auth`, in any case. Records are in `halopsa_recor
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 from reconcile_pipeline.simulators.psa.halopsa_changes import Poster
 from reconcile_pipeline.simulators.psa.halopsa_records import HaloState, HaloView, Row, invoice_id
 from reconcile_pipeline.simulators.server import Answer, Query, Refusal, Simulator, number
+from reconcile_pipeline.simulators.stamps import EARLIEST, LATEST, moment
 from reconcile_pipeline.simulators.tokens import check_token, issue_token
 
 API = "(?i)/api"
@@ -146,11 +147,32 @@ class HaloPsa(Simulator):
             ]
         return sorted(found, key=lambda pair: pair[0])
 
+    def _updated(
+        self, query: Query, rows: list[tuple[int, Callable[..., Row]]]
+    ) -> list[tuple[int, Callable[..., Row]]]:
+        """The clients changed within the days asked for, both ends included.
+
+        Their records don't tell when; a moment without a zone is one of the server's own.
+        """
+        first, last = (query.params.get(f"lastupdate{end}date", "") for end in ("from", "to"))
+        if not first and not last:
+            return rows
+        shift = timedelta(hours=self.psa.server_zone_hours)
+        try:
+            after = moment(first) - shift if first else EARLIEST
+            before = moment(last) - shift if last else LATEST
+        except ValueError as error:
+            raise Refusal(HTTPStatus.BAD_REQUEST, "The date is not valid.") from error
+        stamps = self.view.client_stamps()
+        return [row for row in rows if after <= moment(stamps[row[0]]) <= before]
+
     def _list(self, query: Query, kind: str) -> Answer:
         kind = kind.casefold()
         rows = self._rows(kind)
         if kind in ("client", "item") and query.params.get("includeinactive") != "true":
             rows = [row for row in rows if not row[1]().get("inactive")]
+        if kind == "client":
+            rows = self._updated(query, rows)
         has_lines = query.params.get("includelines") == "true"
         size, page = number(query, "count", UNPAGED_ROWS, least=1), 1
         is_paged = query.params.get("pageinate") == "true" and kind not in self.psa.unpaged

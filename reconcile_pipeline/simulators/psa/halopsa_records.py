@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from reconcile_pipeline.simulators.server import State
+from reconcile_pipeline.simulators.stamps import Stamps
 from reconcile_pipeline.simulators.world import lookups
 from reconcile_pipeline.simulators.world.dates import month_end
 from reconcile_pipeline.simulators.world.records import Agreement, Company, Line, Product
@@ -39,6 +40,8 @@ class HaloState(State):
     """Agreements whose recurring invoice waits for an approval."""
     is_detail_refused: bool = False
     """The agent may list records and not open one: 401, with a good token."""
+    server_zone_hours: int = 0
+    """How far the server's zone is from UTC: filters without a zone are understood in it."""
     unpaged: set[str] = field(default_factory=set)
     """Lists that ignore paging: a bare array, cut off."""
     warning: str = ""
@@ -57,6 +60,8 @@ class HaloView:
 
     def __init__(self, state: HaloState) -> None:
         self._state = state
+        world = state.world
+        self.stamps = Stamps(state, clients=lambda: world.companies)
         self._version = -1
         self._reindex()
 
@@ -80,6 +85,14 @@ class HaloView:
         """Every client; whoever buys nothing is kept inactive."""
         rows = [self._client(company) for company in self._state.world.companies]
         return [{**_CLIENT, "id": UNKNOWN_CLIENT, "name": "Unknown", "inactive": False}, *rows]
+
+    def client_stamps(self) -> dict[int, str]:
+        """When each client was changed last, by its number."""
+        self.stamps.look()
+        companies = self._state.world.companies
+        made = f"{self._state.world.as_of.year - 3}-01-07T09:00:00Z"
+        stamps = {company.id: self.stamps.of("clients", company) for company in companies}
+        return {UNKNOWN_CLIENT: made, **stamps}
 
     def _client(self, company: Company) -> Row:
         is_customer = not set(company.type_ids) <= {lookups.PROSPECT}

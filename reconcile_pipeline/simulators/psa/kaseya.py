@@ -19,8 +19,9 @@ from reconcile_pipeline.simulators.faults import Fault
 from reconcile_pipeline.simulators.psa import kaseya_records as records
 from reconcile_pipeline.simulators.psa.kaseya_invoices import Invoice, InvoiceBook, is_on_contract
 from reconcile_pipeline.simulators.server import Answer, Query, Refusal, Simulator, State, number
+from reconcile_pipeline.simulators.stamps import EARLIEST, LATEST, Stamps, moment
 from reconcile_pipeline.simulators.tokens import check_token, issue_token
-from reconcile_pipeline.simulators.world.records import KASEYA_BMS, PULSEWAY, Agreement
+from reconcile_pipeline.simulators.world.records import KASEYA_BMS, PULSEWAY, Agreement, Company
 
 LOGIN = "/v2/security/authenticate"
 LARGEST_PAGE = 100
@@ -57,6 +58,7 @@ class Kaseya(Simulator):
         super().__init__(state, credentials)
         self.psa = state
         self.book = InvoiceBook(state.world)
+        self.stamps = Stamps(state, accounts=lambda: state.world.companies)
         self._at_endpoint: dict[str, deque[float]] = defaultdict(deque)
         contracts = "/v2/finance/contracts"
         self.route("POST", LOGIN, self._login, is_open=True)
@@ -159,18 +161,25 @@ class Kaseya(Simulator):
 
     def _accounts(self, query: Query) -> Answer:
         only = query.params.get("filter.isactive", "").lower()
+        first = _moment_of(query, "filter.modifiedonfrom", EARLIEST)
+        last = _moment_of(query, "filter.modifiedonto", LATEST)
+        self.stamps.look()
         companies = [
             company
             for company in self.state.world.companies
             if not only or records.is_active(company) is (only == "true")
+            if first <= moment(self.stamps.of("accounts", company)) <= last
         ]
-        tenant = self.credentials["tenant"]
-        return _page(query, companies, lambda company: records.account(company, tenant))
+        return _page(query, companies, self._shown)
+
+    def _shown(self, company: Company) -> dict[str, Any]:
+        stamp = self.stamps.of("accounts", company)
+        return records.account(company, self.credentials["tenant"], stamp)
 
     def _account(self, _query: Query, record_id: str) -> Answer:
         for company in self.state.world.companies:
             if str(company.id) == record_id:
-                found = records.account(company, self.credentials["tenant"])
+                found = self._shown(company)
                 return _one(found) if self.has_envelope_for_one else Answer(found)
         raise _missing("account")
 
@@ -287,6 +296,15 @@ def _page(
     if is_counted:
         data["totalRecords"] = len(held)
     return Answer(data | {"result": [write(item) for item in held[start : start + size]]})
+
+
+def _moment_of(query: Query, name: str, default: datetime) -> datetime:
+    """The instant of a filter, both ends included; anything else than an instant is refused."""
+    text = query.params.get(name, "")
+    try:
+        return moment(text) if text else default
+    except ValueError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, f"The value of {name} is not a date.") from error
 
 
 def _one(result: dict[str, Any]) -> Answer:

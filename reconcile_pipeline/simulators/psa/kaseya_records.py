@@ -15,8 +15,8 @@ ACCOUNT_TYPES = ((lookups.CLIENT, "Customer"), (lookups.PROSPECT, "Prospect"))
 STATUS_IDS = {"Sent": 3, "Draft": 1, "Void": 6}
 
 
-def account(company: Company, tenant: str) -> dict[str, Any]:
-    """One account."""
+def account(company: Company, tenant: str, stamp: str) -> dict[str, Any]:
+    """One account; `stamp` tells in UTC when it was changed last."""
     return {
         "id": company.id,
         "accountCode": company.identifier,
@@ -30,7 +30,7 @@ def account(company: Company, tenant: str) -> dict[str, Any]:
         "currencyName": "USD",
         "tenantName": tenant,
         "createdOn": company.updated_at[:19],
-        "modifiedOn": company.updated_at[:19],
+        "modifiedOn": stamp[:19],
         "locations": [{"id": company.id * 3, "locationName": "Main", "isMain": True}],
     }
 

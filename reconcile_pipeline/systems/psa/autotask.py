@@ -8,13 +8,13 @@ units are changed in `autotask_writing`; which records count is said in `sql/cor
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from reconcile_pipeline.http import NextUrlInBody, Request, SinglePage
 from reconcile_pipeline.model import Category, PipelineError, Role
-from reconcile_pipeline.systems.base import Account, Record, Stream, System
+from reconcile_pipeline.systems.base import Account, Changes, Record, Stream, System
 from reconcile_pipeline.systems.psa.autotask_account import (
     FIELDS,
     currency,
@@ -26,7 +26,7 @@ from reconcile_pipeline.systems.psa.autotask_account import (
 )
 from reconcile_pipeline.systems.psa.autotask_refusals import PATHS, PERMISSIONS, diagnose
 from reconcile_pipeline.systems.psa.autotask_writing import WRITE_BACK
-from reconcile_pipeline.systems.reading import bare_list, list_under
+from reconcile_pipeline.systems.reading import bare_list, count_at, list_under
 
 PAGE_SIZE = 500
 EVERYTHING = {"op": "gte", "field": "id", "value": 0}
@@ -51,7 +51,11 @@ def streams(account: Account, on: date) -> list[Stream]:
 
     # No narrower condition: a company or contract that does not count must be explained.
     return [
-        _listed("companies", ("companyName", "companyType", "isActive")),
+        _listed(
+            "companies",
+            ("companyName", "companyType", "isActive"),
+            stamp="lastTrackedModifiedDateTime",
+        ),
         _listed(
             "contracts",
             ("companyID", "contractName", "contractType", "status"),
@@ -72,7 +76,7 @@ def streams(account: Account, on: date) -> list[Stream]:
             covering=day,
             may_be_empty=True,
         ),
-        _listed("services", ("name",), may_be_empty=may_lack_services),
+        _listed("services", ("name",), may_be_empty=may_lack_services, stamp="lastModifiedDate"),
         _listed("service_bundles", ("name",), may_be_empty=True),
         Stream(
             name="counting_rules",
@@ -92,6 +96,7 @@ def _listed(
     covering: date | None = None,
     account: str | None = None,
     may_be_empty: bool = False,
+    stamp: str = "",
 ) -> Stream:
     """One whole list, or with `covering` the rows of dates that hold a day, ends included."""
     has_units = covering is not None
@@ -107,9 +112,26 @@ def _listed(
         required=required,
         numbers=("units",) if has_units else (),
         account=account,
+        changes=_changes(PATHS[name], stamp) if stamp else None,
         may_be_empty=may_be_empty,
         empty_hint="Autotask answers with an empty list where the security level hides records."
         f" Let it allow: {PERMISSIONS[name]}.",
+    )
+
+
+def _changes(path: str, stamp: str) -> Changes:
+    """Ask for records by their change stamp; contracts, lines and units have none."""
+
+    def since(instant: datetime) -> Request:
+        # Stamps have parts of seconds: a whole one before them all leaves nothing out.
+        value = instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Request(path, params=search({"op": "gte", "field": stamp, "value": value}))
+
+    return Changes(
+        request=since,
+        stamp=stamp,
+        total=Request(f"{path}/count", params=search(EVERYTHING)),
+        count=lambda data: count_at(data, "queryCount"),
     )
 
 

@@ -6,7 +6,7 @@ Additions can only be listed per agreement, so agreements are read first and jud
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from urllib.parse import quote
 
 from reconcile_pipeline.http import (
@@ -17,7 +17,7 @@ from reconcile_pipeline.http import (
     SinglePage,
 )
 from reconcile_pipeline.model import Role
-from reconcile_pipeline.systems.base import Account, Child, Record, Stream, System
+from reconcile_pipeline.systems.base import Account, Changes, Child, Record, Stream, System
 from reconcile_pipeline.systems.psa.connectwise_account import FIELDS, make_client, make_writer
 from reconcile_pipeline.systems.psa.connectwise_refusals import PERMISSIONS, diagnose
 from reconcile_pipeline.systems.psa.connectwise_scope import (
@@ -26,7 +26,7 @@ from reconcile_pipeline.systems.psa.connectwise_scope import (
     types_in_scope,
 )
 from reconcile_pipeline.systems.psa.connectwise_writing import WRITE_BACK, tenant
-from reconcile_pipeline.systems.reading import bare_list, choice
+from reconcile_pipeline.systems.reading import bare_list, choice, count_at
 
 PAGE_SIZE = 1000
 
@@ -50,16 +50,19 @@ def streams(account: Account, on: date) -> list[Stream]:
         *,
         fields: str = "",
         is_needed_later: bool = False,
+        tells_changes: bool = False,
     ) -> Stream:
+        request = Request(path, params={"fields": fields} if fields else {})
         return Stream(
             name=name,
-            request=Request(path, params={"fields": fields} if fields else {}),
+            request=request,
             paginator=paging,
             records=bare_list,
             required=required,
             may_be_empty=False,
             empty_hint=f"The API member's security role may hide them: {PERMISSIONS[name]}.",
             is_needed_later=is_needed_later,
+            changes=changes_of(request) if tells_changes else None,
         )
 
     return [
@@ -69,6 +72,7 @@ def streams(account: Account, on: date) -> list[Stream]:
             "/company/companies",
             ("name", "status.id", "deletedFlag"),
             fields=COMPANY_FIELDS,
+            tells_changes=True,
         ),
         listed("company_statuses", "/company/companies/statuses", ("name", "inactiveFlag")),
         listed("company_types", "/company/companies/types", ("name",)),
@@ -84,8 +88,9 @@ def streams(account: Account, on: date) -> list[Stream]:
             "/finance/agreements",
             ("name", "type.id", "company.id", "cancelledFlag", "agreementStatus"),
             is_needed_later=True,
+            tells_changes=True,
         ),
-        listed("catalogue", "/procurement/catalog", ("identifier",)),
+        listed("catalogue", "/procurement/catalog", ("identifier",), tells_changes=True),
         Stream(
             name="agreement_scope",
             paginator=SinglePage,
@@ -110,6 +115,26 @@ def _paging(account: Account) -> Callable[[], Paginator]:
     if choice(account, "paging", ("forward-only", "navigable")) == "navigable":
         return lambda: LinkHeader(size=PAGE_SIZE)
     return lambda: ForwardOnlyLink(size=PAGE_SIZE)
+
+
+def changes_of(request: Request) -> Changes:
+    """Ask for the records of a list that were changed after an instant, and count them all.
+
+    Additions have no such question: a changed addition need not move its agreement's stamp.
+    """
+
+    def since(instant: datetime) -> Request:
+        stamp = instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Request(
+            request.path, params={**request.params, "conditions": f"lastUpdated > [{stamp}]"}
+        )
+
+    return Changes(
+        request=since,
+        stamp="_info.lastUpdated",
+        total=Request(f"{request.path}/count"),
+        count=lambda data: count_at(data, "count"),
+    )
 
 
 def agreement_scope(

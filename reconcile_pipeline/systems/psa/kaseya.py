@@ -7,12 +7,12 @@ and changes are made by a person. What counts is said in `kaseya_scope` and `kas
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from urllib.parse import quote
 
 from reconcile_pipeline.http import PageNumber, Paginator, Request, SinglePage
 from reconcile_pipeline.model import Role
-from reconcile_pipeline.systems.base import Account, Child, Record, Stream, System
+from reconcile_pipeline.systems.base import Account, Changes, Child, Record, Stream, System
 from reconcile_pipeline.systems.psa import kaseya_invoices as invoices
 from reconcile_pipeline.systems.psa import kaseya_scope as scope
 from reconcile_pipeline.systems.psa.kaseya_account import make_client, make_fields, page_size
@@ -25,6 +25,7 @@ from reconcile_pipeline.systems.psa.kaseya_reading import (
 from reconcile_pipeline.systems.psa.kaseya_refusals import PERMISSIONS, diagnose
 from reconcile_pipeline.systems.reading import bare_list
 
+ACCOUNTS = "/v2/crm/accounts/summary"
 Earlier = Mapping[str, Sequence[Record]]
 
 # Assumed, not published: the shape is that of the published call that adds lines. To be corrected
@@ -46,6 +47,7 @@ class _Lists:
         *,
         account: str | None = None,
         is_needed_later: bool = True,
+        changes: Changes | None = None,
     ) -> Stream:
         """One list that announces how many records it has."""
         return Stream(
@@ -59,6 +61,7 @@ class _Lists:
             may_be_empty=False,
             empty_hint=_hint(name),
             is_needed_later=is_needed_later,
+            changes=changes,
         )
 
     def counted(self) -> Paginator:
@@ -93,7 +96,12 @@ def streams(account: Account, on: date) -> list[Stream]:
         "proration_types": list(account.items("proration_types")),
     }
     return [
-        lists.whole("accounts", "/v2/crm/accounts/summary", ("accountName", "isActive")),
+        lists.whole(
+            "accounts",
+            ACCOUNTS,
+            ("accountName", "isActive"),
+            changes=account_changes() if account.flag("ask_for_changed_accounts") else None,
+        ),
         lists.whole(
             "contracts",
             "/v2/finance/contracts/summary",
@@ -117,6 +125,22 @@ def streams(account: Account, on: date) -> list[Stream]:
         ),
         *([_assumed_lines(lists)] if is_assumed else _invoice_streams(lists, account, on)),
     ]
+
+
+def account_changes() -> Changes:
+    """Ask for accounts changed since an instant; contracts and services have no such question."""
+
+    def since(instant: datetime) -> Request:
+        # Without a zone, as the stamps themselves are written.
+        stamp = instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return Request(ACCOUNTS, params={"Filter.ModifiedOnFrom": stamp})
+
+    return Changes(
+        request=since,
+        stamp="modifiedOn",
+        total=Request(ACCOUNTS, params={"PageSize": "1", "PageNumber": "1"}),
+        count=total,
+    )
 
 
 def _invoice_streams(lists: _Lists, account: Account, on: date) -> list[Stream]:
@@ -262,7 +286,11 @@ PULSEWAY = System(
     title="Pulseway PSA",
     role=Role.PSA,
     fields=make_fields(
-        title="Pulseway PSA", base_url="https://api.psa.pulseway.com", prefix="PULSEWAY"
+        title="Pulseway PSA",
+        base_url="https://api.psa.pulseway.com",
+        prefix="PULSEWAY",
+        # Known of the twin only.
+        asks_for_changes=False,
     ),
     streams=streams,
     client=make_client,

@@ -15,7 +15,9 @@ HOUR_SECONDS = 3600.0
 LARGEST_PAGE = 500
 
 
-def make_fields(*, title: str, base_url: str, prefix: str) -> tuple[Field, ...]:
+def make_fields(
+    *, title: str, base_url: str, prefix: str, asks_for_changes: bool = True
+) -> tuple[Field, ...]:
     """Return the settings of one of the two; `prefix` begins the names of its variables."""
     return (
         Field(
@@ -75,6 +77,13 @@ def make_fields(*, title: str, base_url: str, prefix: str) -> tuple[Field, ...]:
             " you have seen it work in your tenant. Nothing is ever written by such a call.",
             kind="flag",
             default=False,
+        ),
+        Field(
+            "ask_for_changed_accounts",
+            "In incremental pulls, ask for accounts by their change date (Filter.ModifiedOnFrom)."
+            + ("" if asks_for_changes else " Only where you have seen it work in your tenant."),
+            kind="flag",
+            default=asks_for_changes,
         ),
         Field("page_size", "Records per page.", kind="number", default=100.0),
         Field(

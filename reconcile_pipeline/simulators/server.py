@@ -370,11 +370,12 @@ async def _read(scope: Message, receive: Receive) -> Query:
         if not message.get("more_body", False):
             break
     headers = {key.decode("latin-1").lower(): v.decode("latin-1") for key, v in scope["headers"]}
-    pairs = parse_qsl(scope["query_string"].decode(), keep_blank_values=True)
+    asked = scope["query_string"].decode()
+    pairs = parse_qsl(asked, keep_blank_values=True)
     params = {key.lower(): value for key, value in pairs}
     path = scope["path"].rstrip("/") or "/"
     base_url = f"http://{headers.get('host', 'localhost')}"
-    target = scope["path"] + _with_mark(scope["query_string"].decode())
+    target = f"{scope['path']}?{asked}" if asked else scope["path"]
     return Query(scope["method"], path, params, headers, body, base_url, target)
 
 
@@ -396,7 +397,3 @@ def _json(data: object) -> bytes:
 
 def _retry_after(seconds: float | None) -> dict[str, str]:
     return {} if seconds is None else {"Retry-After": str(math.ceil(seconds))}
-
-
-def _with_mark(query: str) -> str:
-    return f"?{query}" if query else ""

@@ -16,6 +16,7 @@ from reconcile_pipeline.landing.evidence import Evidence
 from reconcile_pipeline.landing.guards import Limits
 from reconcile_pipeline.landing.manifest import Manifest, StreamResult
 from reconcile_pipeline.landing.pull import Pull, pull_system
+from reconcile_pipeline.model import PullState
 from reconcile_pipeline.settings import load_settings
 from reconcile_pipeline.settings_systems import SystemSettings
 from reconcile_pipeline.simulators.serve import SimulatedServer, running
@@ -60,6 +61,7 @@ class Bench:
     skew: timedelta = timedelta(0)
     day: date = AS_OF
     pulls: list[Manifest] = field(default_factory=list)
+    accepted: frozenset[str] = frozenset()
 
     @property
     def world(self) -> World:
@@ -74,7 +76,8 @@ class Bench:
 
     def pull(self, rhythm: Rhythm = INCREMENTAL, **options: Any) -> Manifest:
         """Pull once; every attempt is noted."""
-        options = {"landing": self.landing, "limits": ANYTHING, **options}
+        own = {"landing": self.landing, "limits": ANYTHING, "accepted": self.accepted}
+        options = own | options
         pull = Pull(
             system=SYSTEMS[self.kind],
             account=self.account,
@@ -93,6 +96,15 @@ class Bench:
         """As `pull`, and it has to be complete."""
         manifest = self.pull(rhythm, **options)
         assert manifest.reason is None, manifest.reason
+        return manifest
+
+    def believed(self) -> Manifest:
+        """As `good`, but a list that the edits emptied is accepted by a person."""
+        manifest = self.pull()
+        if manifest.state is PullState.QUARANTINED:
+            self.accepted |= {manifest.pull_id}
+        else:
+            assert manifest.reason is None, manifest.reason
         return manifest
 
     def edited(self) -> None:

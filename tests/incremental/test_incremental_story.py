@@ -123,7 +123,7 @@ def test_the_sum_of_incremental_pulls_is_a_full_pull(open_bench: Any, kind: str,
         edits = [editor.edit() for _ in range(rng.randint(0, 4))]
         bench.edited()
         bench.later(minutes=rng.choice([0, 5, 600]))
-        pull = bench.good()
+        pull = bench.believed()
         told.append((edits, pull.mode, [s.note for s in pull.streams if s.note]))
         for stream in pull.streams:
             if stream.watermark:

@@ -30,8 +30,16 @@ from reconcile_pipeline.systems.registry import SYSTEMS
 FIRST_PERIOD = "2026-01"
 
 
-def build_definitions(settings: Settings | None, *, fixed_now: str = "") -> dg.Definitions:
-    """Assemble everything for one installation; None shows the graph of all known systems."""
+def build_definitions(
+    settings: Settings | None,
+    *,
+    fixed_now: str = "",
+    executor: dg.ExecutorDefinition = dg.in_process_executor,
+) -> dg.Definitions:
+    """Assemble everything for one installation; None shows the graph of all known systems.
+
+    `executor`: another one than in-process is for platforms that want it: see docs/scale.md.
+    """
     if settings is None:
         systems = dict(SYSTEMS)
         config, state = Path(FILE_NAME).absolute(), State(Path(".reconcile").absolute())
@@ -52,7 +60,7 @@ def build_definitions(settings: Settings | None, *, fixed_now: str = "") -> dg.D
             *build_reports(names, partitions),
         ],
         asset_checks=build_checks(),
-        jobs=[*build_jobs(), *build_operations(partitions)],
+        jobs=[*build_jobs(executor), *build_operations(partitions)],
         schedules=build_schedules(timezone),
         sensors=build_sensors(state.inbox, timezone),
         resources={
@@ -60,5 +68,5 @@ def build_definitions(settings: Settings | None, *, fixed_now: str = "") -> dg.D
             "warehouse": Warehouse(database=str(state.warehouse)),
             "notifier": Notifier(path=str(state.alerts)),
         },
-        executor=dg.in_process_executor,
+        executor=executor,
     )

@@ -5,6 +5,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-in
+SPARK_STAMP := $(VENV)/.spark-installed-in
 # Files of tests run side by side; each file stays whole, because its tests share what they made.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
@@ -31,7 +32,11 @@ ui: $(STAMP) ## Open the Dagster UI on this machine: your reconcile.toml, or els
 
 .PHONY: test
 test: $(STAMP) ## Run the tests, all but the slow ones
-	@$(BIN)/pytest -m "not slow" --ignore=tests/browser $(PARALLEL)
+	@$(BIN)/pytest -m "not slow and not spark" --ignore=tests/browser $(PARALLEL)
+
+.PHONY: test-spark
+test-spark: $(SPARK_STAMP) ## Compare Spark with DuckDB on twenty made-up worlds; wants Java 17
+	@$(BIN)/pytest tests/spark
 
 .PHONY: test-browser
 test-browser: $(STAMP) ## Take the review app through a month end in a real browser
@@ -41,7 +46,7 @@ test-browser: $(STAMP) ## Take the review app through a month end in a real brow
 .PHONY: faults
 faults: $(STAMP) ## Try every fault there is a test for, and write docs/faults.md
 	@sh scripts/browser.sh
-	@$(BIN)/pytest -m fault --faults-page docs/faults.md --canaries $(PARALLEL)
+	@$(BIN)/pytest -m "fault and not spark" --faults-page docs/faults.md --canaries $(PARALLEL)
 
 .PHONY: long-run
 long-run: $(STAMP) ## Two simulated years, every night and every month end; is anything growing?
@@ -54,7 +59,8 @@ mutation: $(STAMP) ## Put small mistakes into the code; write what no test notic
 .PHONY: test-full
 test-full: $(STAMP) ## Run every test with many more generated examples; write docs/faults.md
 	@sh scripts/browser.sh
-	@$(BIN)/pytest --hypothesis-profile=thorough --canaries --faults-page docs/faults.md $(PARALLEL)
+	@$(BIN)/pytest -m "not spark" --hypothesis-profile=thorough --canaries --faults-page docs/faults.md \
+	  $(PARALLEL)
 
 .PHONY: check
 check: lint format types sql ## Check style, types and SQL; changes nothing
@@ -85,11 +91,16 @@ renew: $(STAMP) ## Write anew what is generated and compared by tests: .env.exam
 setup: $(STAMP) ## Only make .venv and install the locked packages
 
 .PHONY: lock
-lock: ## Renew requirements.lock from pyproject.toml (newer versions: UPGRADE=--upgrade)
+lock: ## Renew both locks from pyproject.toml (newer versions: UPGRADE=--upgrade)
 	@test -x $(BIN)/uv || { echo "Run 'make setup' first: it brings the tool that writes the lock." >&2; exit 1; }
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-strip-extras --no-emit-index-url \
 	  --custom-compile-command 'make lock' --quiet $(UPGRADE) -o requirements.lock
+	@$(BIN)/python -c "import tomllib; print('setuptools', *tomllib.load(open('pyproject.toml', \
+	  'rb'))['project']['optional-dependencies']['spark'], sep='\n')" \
+	  | $(BIN)/uv pip compile - --constraint requirements.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-strip-extras --no-emit-index-url \
+	  --custom-compile-command 'make lock' --quiet $(UPGRADE) -o requirements-spark.lock
 
 .PHONY: clean
 clean: ## Remove .venv, caches and the demo's state; your own .reconcile stays
@@ -99,3 +110,6 @@ clean: ## Remove .venv, caches and the demo's state; your own .reconcile stays
 
 $(STAMP): requirements.lock pyproject.toml scripts/setup.sh
 	@PYTHON='$(PYTHON)' sh scripts/setup.sh '$(VENV)' '$(STAMP)'
+
+$(SPARK_STAMP): requirements-spark.lock scripts/spark.sh $(STAMP)
+	@sh scripts/spark.sh '$(VENV)' '$(SPARK_STAMP)'

@@ -31,11 +31,16 @@ FIRST_PERIOD = "2026-01"
 
 
 def build_definitions(
-    settings: Settings | None, *, fixed_now: str = "", is_full: bool = False
+    settings: Settings | None,
+    *,
+    fixed_now: str = "",
+    is_full: bool = False,
+    executor: dg.ExecutorDefinition = dg.in_process_executor,
 ) -> dg.Definitions:
     """Assemble everything for one installation; None shows the graph of all known systems.
 
     `is_full` has every pull read everything, whatever the settings say.
+    `executor`: another one than in-process is for platforms that want it: see docs/scale.md.
     """
     if settings is None:
         systems = dict(SYSTEMS)
@@ -57,7 +62,7 @@ def build_definitions(
             *build_reports(names, partitions),
         ],
         asset_checks=build_checks(),
-        jobs=[*build_jobs(), *build_operations(partitions)],
+        jobs=[*build_jobs(executor), *build_operations(partitions)],
         schedules=build_schedules(timezone),
         sensors=build_sensors(state.inbox, timezone),
         resources={
@@ -67,5 +72,5 @@ def build_definitions(
             "warehouse": Warehouse(database=str(state.warehouse)),
             "notifier": Notifier(path=str(state.alerts)),
         },
-        executor=dg.in_process_executor,
+        executor=executor,
     )

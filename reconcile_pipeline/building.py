@@ -35,6 +35,7 @@ from reconcile_pipeline.state import State
 from reconcile_pipeline.storing import check_usable
 from reconcile_pipeline.systems.registry import SYSTEMS
 from reconcile_pipeline.warehouse.build import (
+    Fill,
     build_core,
     build_map,
     build_usage_by_pull,
@@ -176,10 +177,10 @@ def intake_step(connection: Connection, site: Site, period: str, *, now: datetim
     return recorded + record_mappings(site.ledger, entries)
 
 
-def map_step(connection: Connection, site: Site, period: str) -> None:
+def map_step(connection: Connection, site: Site, period: str, *, fill: Fill | None = None) -> None:
     """Ledger and core -> map, with the mappings as they stood when the period's grace ended.
 
-    A closed month keeps the mappings it was closed with.
+    A closed month keeps the mappings it was closed with. `fill` is the engine: see `engines.py`.
     """
     until = evidence_ends(site, period)
     evidence = connection.execute(
@@ -187,13 +188,16 @@ def map_step(connection: Connection, site: Site, period: str) -> None:
         {"period": period},
     ).fetchall()
     pulls = pulls_of_month(site, period, {str(row[0]) for row in evidence})
-    build_usage_by_pull(connection, landing=site.state.landing, period=period, pulls=pulls)
+    build_usage_by_pull(
+        connection, landing=site.state.landing, period=period, pulls=pulls, fill=fill
+    )
     build_map(
         connection,
         period=period,
         mappings=as_rows(mappings_in_force(site.ledger, until=until)),
         rules=_rules(site, until),
         moved=ids_in(site.ledger, psa_of(site, period)),
+        fill=fill,
     )
 
 

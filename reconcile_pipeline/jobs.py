@@ -1,4 +1,7 @@
-"""The jobs people and schedules start. All run in one process: 20 assets take a second so."""
+"""The jobs people and schedules start. All run in one process: 20 assets take a second so.
+
+Another executor can be named where they are assembled; what writes to a PSA keeps this one.
+"""
 
 from typing import Any
 
@@ -15,7 +18,7 @@ DIGEST = "digest_job"
 _REVIEW_SELECTION = dg.AssetSelection.groups("review") | dg.AssetSelection.assets("published")
 
 
-def build_jobs() -> list[Any]:
+def build_jobs(executor: dg.ExecutorDefinition = dg.in_process_executor) -> list[Any]:
     """Pull, reconcile and review; Dagster has no public type for a job that is not resolved yet."""
     return [
         dg.define_asset_job(
@@ -24,7 +27,7 @@ def build_jobs() -> list[Any]:
             description="Reads every system for the open period and lands the pages. Compares"
             " nothing and publishes nothing: `reconcile_job` does.",
             tags={"reconcile/job": "pull"},
-            executor_def=dg.in_process_executor,
+            executor_def=executor,
         ),
         dg.define_asset_job(
             RECONCILE,
@@ -33,7 +36,7 @@ def build_jobs() -> list[Any]:
             " publishes the tables. Takes no decisions and writes nothing to a PSA. Ends red when"
             " a system failed, after everything that could be built was published.",
             tags={"reconcile/job": "reconcile"},
-            executor_def=dg.in_process_executor,
+            executor_def=executor,
         ),
         dg.define_asset_job(
             REVIEW,
@@ -41,6 +44,6 @@ def build_jobs() -> list[Any]:
             description="Takes decisions (from a filled-in export, and from the policies), turns"
             " them into action items, and publishes. Pulls nothing and writes nothing to a PSA.",
             tags={"reconcile/job": "review"},
-            executor_def=dg.in_process_executor,
+            executor_def=executor,
         ),
     ]

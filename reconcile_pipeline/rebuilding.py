@@ -11,6 +11,7 @@ from reconcile_pipeline.building import (
     site_of,
 )
 from reconcile_pipeline.closing import check_frozen
+from reconcile_pipeline.engines import fill_of
 from reconcile_pipeline.settings import Settings
 from reconcile_pipeline.warehouse.build import build_recon
 from reconcile_pipeline.warehouse.connect import open_for_writing
@@ -28,14 +29,15 @@ def rebuild_warehouse(
     periods = periods_to_rebuild(site)
     if not periods:
         return []
+    fill = fill_of(settings)
     draft = site.state.warehouse.with_suffix(".rebuilding")
     draft.unlink(missing_ok=True)
     with open_for_writing(draft) as connection:
         for period in periods:
             tell(f"Rebuilding {period} …")
             core_step(connection, site, period, now=now)
-            map_step(connection, site, period)
-            build_recon(connection, period=period)
+            map_step(connection, site, period, fill=fill)
+            build_recon(connection, period=period, fill=fill)
             check_frozen(connection, site, period)
             review_step(connection, site, period)
     with open_for_writing(site.state.warehouse):

@@ -18,6 +18,7 @@ from reconcile_pipeline.building import (
     map_step,
     review_step,
 )
+from reconcile_pipeline.engines import fill_of
 from reconcile_pipeline.ledger.closings import closing_of
 from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.review.decide import decide_by_policy
@@ -65,9 +66,10 @@ def _rebuild(
         core_step(connection, site, period, now=now)
     tell("Mapping and comparing …")
     intake_step(connection, site, period, now=now)
-    map_step(connection, site, period)
-    build_recon(connection, period=period)
     settings = site.settings
+    fill = fill_of(settings)
+    map_step(connection, site, period, fill=fill)
+    build_recon(connection, period=period, fill=fill)
     door = door_of(site, period)
     decide_by_policy(connection, door, settings.policy, settings.limits, now=now)
 

@@ -18,6 +18,7 @@ from reconcile_pipeline.model import Category, PipelineError, Role
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.reconciling.policies import Policy
 from reconcile_pipeline.settings_checks import Table, read_table, suggestion
+from reconcile_pipeline.settings_compute import ComputeSettings
 from reconcile_pipeline.settings_notify import NotifySettings
 from reconcile_pipeline.settings_push import PushSettings
 from reconcile_pipeline.settings_review import ReviewSettings
@@ -54,6 +55,7 @@ class Settings:
     is_writing_enabled: bool
     tenant: str
     evidence_hours: float
+    compute: ComputeSettings
     push: PushSettings
     review: ReviewSettings
     notify: NotifySettings
@@ -97,6 +99,7 @@ class Settings:
         found = {value for system in self.systems for value in system.secret_values()}
         found |= self._ledger_secrets()
         found |= self.notify.secret_values(self.secrets) | self.review.secret_values(self.secrets)
+        found |= self.compute.secret_values(self.secrets)
         return tuple(sorted(found))
 
     def _ledger_secrets(self) -> set[str]:
@@ -161,6 +164,7 @@ def load_settings(
         is_writing_enabled=own.is_writing_enabled,
         tenant=own.tenant,
         evidence_hours=own.evidence_hours,
+        compute=own.compute,
         push=own.push,
         review=own.review,
         notify=own.notify,

@@ -16,6 +16,7 @@ from reconcile_pipeline.model import PipelineError
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.reconciling.policies import Policy, Tolerance
 from reconcile_pipeline.settings_checks import Table, Value, read_table
+from reconcile_pipeline.settings_compute import COMPUTE_FIELDS, ComputeSettings, read_compute
 from reconcile_pipeline.settings_notify import NOTIFY_FIELDS, NotifySettings, read_notify
 from reconcile_pipeline.settings_push import PUSH_FIELDS, PushSettings, read_push
 from reconcile_pipeline.settings_review import REVIEW_FIELDS, ReviewSettings, read_review
@@ -216,6 +217,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
             example="24",
         ),
     ),
+    "compute": COMPUTE_FIELDS,
     "push": PUSH_FIELDS,
     "review": REVIEW_FIELDS,
     "notify": NOTIFY_FIELDS,
@@ -244,6 +246,7 @@ class OwnSettings:
     is_writing_enabled: bool
     tenant: str
     evidence_hours: float
+    compute: ComputeSettings
     push: PushSettings
     review: ReviewSettings
     notify: NotifySettings
@@ -252,9 +255,12 @@ class OwnSettings:
 def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
     """Read our own tables; raises the `settings` error of the first mistake."""
     tables = {name: Table(file, name) for name in TABLES}
-    billing, state, mappings, pulls, evidence, ledger, policy, write_back, push, review, notify = (
-        read_table(tables[name], content.get(name, {}), fields) for name, fields in TABLES.items()
-    )
+    values = {
+        name: read_table(tables[name], content.get(name, {}), fields)
+        for name, fields in TABLES.items()
+    }
+    billing, state, evidence = values["billing"], values["state"], values["evidence"]
+    policy, write_back = values["policy"], values["write_back"]
     hours = (1.0, 744.0)
     share = (0.0, 1.0)
     return OwnSettings(
@@ -264,20 +270,21 @@ def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
         grace_days=_grace_days(tables["billing"], billing),
         state_dir=str(state["dir"]),
         keep_unused_days=_within(tables["state"], state, "keep_unused_days", (0.0, 36_500.0)),
-        mappings_file=str(mappings["file"]),
-        rhythm=_rhythm(tables["pulls"], pulls),
+        mappings_file=str(values["mappings"]["file"]),
+        rhythm=_rhythm(tables["pulls"], values["pulls"]),
         stale_after_hours=_within(tables["evidence"], evidence, "stale_after_hours", hours),
         max_row_drop=_within(tables["evidence"], evidence, "max_row_drop", share),
         max_account_drop=_within(tables["evidence"], evidence, "max_account_drop", share),
-        ledger_variable=_variable(tables["ledger"], str(ledger["url_variable"])),
+        ledger_variable=_variable(tables["ledger"], str(values["ledger"]["url_variable"])),
         policy=_policy(tables["policy"], policy),
         limits=_limits(tables, policy, write_back),
         is_writing_enabled=bool(write_back["enabled"]),
         tenant=str(write_back["tenant"]),
         evidence_hours=_within(tables["write_back"], write_back, "evidence_hours", hours),
-        push=read_push(tables["push"], push),
-        review=read_review(tables["review"], review),
-        notify=read_notify(tables["notify"], notify),
+        compute=read_compute(tables["compute"], values["compute"]),
+        push=read_push(tables["push"], values["push"]),
+        review=read_review(tables["review"], values["review"]),
+        notify=read_notify(tables["notify"], values["notify"]),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from reconcile_pipeline.model import Role
 from reconcile_pipeline.settings_checks import default_of, example_line
+from reconcile_pipeline.settings_compute import COMPUTE_FIELDS
 from reconcile_pipeline.settings_notify import NOTIFY_FIELDS
 from reconcile_pipeline.settings_review import REVIEW_FIELDS
 from reconcile_pipeline.settings_tables import TABLES
@@ -39,7 +40,7 @@ def template(kinds: Iterable[str]) -> tuple[str, str]:
     toml = [_TOML_HEAD]
     toml += [_table(name, fields) for name, fields in TABLES.items()]
     toml += [_system_table(system) for system in systems]
-    own = [("Digests", NOTIFY_FIELDS), ("Review app", REVIEW_FIELDS)]
+    own = [("Digests", NOTIFY_FIELDS), ("Review app", REVIEW_FIELDS), ("Spark", COMPUTE_FIELDS)]
     named = [*own, *((system.title, system.fields) for system in systems)]
     secrets = [_variables(title, fields) for title, fields in named if _secrets(fields)]
     return "\n".join(toml), "\n".join([_ENV_HEAD, *secrets])

@@ -12,6 +12,7 @@ from reconcile_pipeline.assets.common import (
     review_url,
     table_spec,
 )
+from reconcile_pipeline.engines import fill_of
 from reconcile_pipeline.resources.installation import Installation
 from reconcile_pipeline.resources.warehouse import Warehouse
 from reconcile_pipeline.warehouse.build import build_recon_table
@@ -76,7 +77,8 @@ def _recon_asset(
     ) -> dg.MaterializeResult[None]:
         period = context.partition_key
         with readable_failures(), warehouse.get_connection() as connection:
-            build_recon_table(connection, name, period=period)
+            fill = fill_of(installation.site.settings)
+            build_recon_table(connection, name, period=period, fill=fill)
             more: Facts = {}
             if name == "recon.discrepancies":
                 link = dg.MetadataValue.url(review_url(installation, period))

@@ -6,6 +6,7 @@ import dagster as dg
 
 from reconcile_pipeline.assets.common import MAP, materialized, readable_failures, table_spec
 from reconcile_pipeline.building import intake_step, map_step
+from reconcile_pipeline.engines import fill_of
 from reconcile_pipeline.resources.installation import Installation
 from reconcile_pipeline.resources.warehouse import Warehouse
 from reconcile_pipeline.warehouse.recon_tables import MAP_TABLES
@@ -41,7 +42,8 @@ def build_map_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefin
         with readable_failures(), warehouse.get_connection() as connection:
             recorded = intake_step(connection, installation.site, period, now=installation.now())
             context.log.info("%d new mappings recorded in the ledger", recorded)
-            map_step(connection, installation.site, period)
+            site = installation.site
+            map_step(connection, site, period, fill=fill_of(site.settings))
             for table in MAP_TABLES:
                 yield materialized(connection, table.qualified, period, new_mappings=recorded)
 

@@ -4,7 +4,7 @@ Everything here is a pure function of the landing folder and the ledger's rows; 
 asked. A layer replaces the period's rows and leaves the other periods alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from reconcile_pipeline.warehouse.catalogue import (
 )
 from reconcile_pipeline.warehouse.core_tables import CORE_TABLES
 from reconcile_pipeline.warehouse.sql_files import fill_table, run_core
+from reconcile_pipeline.warehouse.tables import Table
 
 RECON_ORDER = (
     "recon.counts",
@@ -70,6 +71,8 @@ RULE_COLUMNS = pa.schema(
 )
 
 Connection = duckdb.DuckDBPyConnection
+Fill = Callable[[Connection, Table, Mapping[str, Any]], None]
+"""What appends the rows that a table's own SQL file selects; DuckDB itself where none is given."""
 
 
 def create_tables(connection: Connection) -> None:
@@ -141,7 +144,12 @@ def build_core(
 
 
 def build_usage_by_pull(
-    connection: Connection, *, landing: Path, period: str, pulls: Sequence[Manifest]
+    connection: Connection,
+    *,
+    landing: Path,
+    period: str,
+    pulls: Sequence[Manifest],
+    fill: Fill | None = None,
 ) -> None:
     """Keep what each account used at each of these pulls; a pull is read once, whenever it was."""
     with _transaction(connection):
@@ -159,7 +167,8 @@ def build_usage_by_pull(
                 continue
             if pull.pull_id not in loaded:
                 _load_pull(connection, landing, pull)
-            fill_table(connection, table, {"period": period, "pull_id": pull.pull_id})
+            values = {"period": period, "pull_id": pull.pull_id}
+            (fill or fill_table)(connection, table, values)
             if pull.pull_id not in loaded:
                 _forget_pull(connection, pull.pull_id)
 
@@ -182,6 +191,7 @@ def build_map(
     mappings: Sequence[Mapping[str, Any]],
     rules: Sequence[Mapping[str, Any]] = (),
     moved: Mapping[tuple[str, str, str], str] | None = None,
+    fill: Fill | None = None,
 ) -> None:
     """Replace the period's mapping tables by the ledger's mappings, seen from this period.
 
@@ -193,16 +203,16 @@ def build_map(
         _load_temporary(connection, "ledger_mappings", mappings, MAPPING_COLUMNS)
         _load_temporary(connection, "ledger_count_rules", rules, RULE_COLUMNS)
         for name in ("map.accounts", "map.services"):
-            _replace_period(connection, name, period)
+            _replace_period(connection, name, period, fill)
         _delete_period(connection, "map.service_groups", period)
         _insert(connection, "map.service_groups", _groups(connection, period))
 
 
-def build_recon(connection: Connection, *, period: str) -> None:
+def build_recon(connection: Connection, *, period: str, fill: Fill | None = None) -> None:
     """Replace the period's cards, lists and proof."""
     with _transaction(connection):
         for name in RECON_ORDER:
-            _replace_period(connection, name, period)
+            _replace_period(connection, name, period, fill)
 
 
 def replace_rows(
@@ -221,15 +231,17 @@ def replace_all(connection: Connection, name: str, rows: Sequence[Mapping[str, A
         _insert(connection, name, rows)
 
 
-def build_recon_table(connection: Connection, name: str, *, period: str) -> None:
+def build_recon_table(
+    connection: Connection, name: str, *, period: str, fill: Fill | None = None
+) -> None:
     """Replace one recon table of the period."""
     with _transaction(connection):
-        _replace_period(connection, name, period)
+        _replace_period(connection, name, period, fill)
 
 
-def _replace_period(connection: Connection, name: str, period: str) -> None:
+def _replace_period(connection: Connection, name: str, period: str, fill: Fill | None) -> None:
     _delete_period(connection, name, period)
-    fill_table(connection, TABLES[name], {"period": period})
+    (fill or fill_table)(connection, TABLES[name], {"period": period})
 
 
 def _delete_period(connection: Connection, name: str, period: str) -> None:

@@ -198,19 +198,24 @@ used as (
         sum(counts.qty_counted) as qty_vendor,
         sum(case when counts.qty_latest <> 0 or counts.qty_highest <> 0 then 1 else 0 end) as records,
         case
-            when count(*) filter (where counts.is_told) = 1
+            when sum(case when counts.is_told then 1 else 0 end) = 1
                 then max(case when counts.is_told and counts.has_steps then counts.equation end)
-            when count(*) filter (where counts.is_told) > 1
+            when sum(case when counts.is_told then 1 else 0 end) > 1
                 then concat(
-                    array_to_string(
-                        list(
-                            concat(
-                                counts.counted_text, ' (', counts.service_name,
-                                case when counts.has_steps then concat(': ', counts.equation) else '' end, ')'
-                            )
-                            order by counts.system, counts.service_id
-                        ) filter (where counts.is_told),
+                    string_agg(
+                        case
+                            when counts.is_told
+                                then concat(
+                                    counts.counted_text, ' (', counts.service_name,
+                                    case
+                                        when counts.has_steps then concat(': ', counts.equation)
+                                        else ''
+                                    end,
+                                    ')'
+                                )
+                        end,
                         ' + '
+                        order by counts.system, counts.service_id
                     ),
                     ' = ', regexp_replace(cast(sum(counts.qty_counted) as varchar), '\.?0+$', '')
                 )

@@ -37,6 +37,8 @@ ROOMS: dict[str, set[str]] = {
     "writeback": {"cancelling", "http", "ledger", "model", "reconciling", "systems"},
     "mapping": {"ledger", "matching", "model", "warehouse"},
     "reality": {"model", "warehouse"},
+    "spark": {"model", "storing", "warehouse"},
+    "engines": {"settings", "spark", "warehouse"},
     "alerts": set(),
     "digest": {
         "alerts",
@@ -79,6 +81,9 @@ PACKAGES = {
     "numpy": {"matching"},
     "rapidfuzz": {"matching"},
     "typer": {"cli"},
+    "py4j": {"spark"},
+    "pyspark": {"spark"},
+    "sqlglot": {"spark"},
 }
 """Who may import a package from elsewhere."""
 
@@ -133,6 +138,12 @@ def test_the_push_api_reads_the_warehouse_and_changes_only_inboxes(modules: list
     systems = {name.split(".")[3] for name in ours if ".systems." in name}
     assert systems == {"push", "push_inbox", "push_state"}
     assert {name for name in ours if ".http." in name and ".strict_json." not in name} == set()
+
+
+def test_one_module_chooses_the_engine(modules: list[Any]) -> None:
+    """Whatever builds a month works with either engine and knows of none."""
+    users = {m.name for m in modules if "spark" in m.rooms_used and m.room != "spark"}
+    assert users == {"reconcile_pipeline.engines"}
 
 
 def test_a_system_knows_no_other_system(modules: list[Any]) -> None:

@@ -134,8 +134,8 @@ def forgets_what_was_acknowledged(patch: Patch) -> None:
 def _after_recon(patch: Patch, sql: str) -> None:
     right = build.build_recon
 
-    def spoilt(connection: Any, *, period: str) -> None:
-        right(connection, period=period)
+    def spoilt(connection: Any, *, period: str, fill: Any) -> None:
+        right(connection, period=period, fill=fill)
         connection.execute(sql)
 
     patch.setattr(refreshing, "build_recon", spoilt)

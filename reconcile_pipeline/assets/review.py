@@ -64,7 +64,7 @@ def build_review_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
         with readable_failures(), warehouse.get_connection() as connection:
             wanted = read_decisions(Path(config.file), config.reviewer) if config.file else []
             door = door_of(site, period)
-            origin = f"Dagster run {context.run_id}"
+            origin = f"Dagster run {context.run.run_id}"
             disproved = proof_step(connection, site, period, now=now)
             taken = decide(connection, door, wanted, now=now, origin=origin)
             rules = (site.settings.policy, site.settings.limits)

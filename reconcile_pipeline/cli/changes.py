@@ -100,7 +100,7 @@ def print_dry_run(console: Console, found: DryRun) -> None:
 def print_states(console: Console, changes: Iterable[Change]) -> None:
     """Every change of a month with where it stands."""
     table = _table("line changes")
-    table.add_column("state")
+    table.add_column("state", min_width=12)
     table.add_column("decision", no_wrap=True)
     for change in changes:
         _add(table, change, _state(change), change.decision_id)

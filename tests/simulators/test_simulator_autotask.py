@@ -301,7 +301,9 @@ def test_units_are_totals_by_month(app: Autotask, api: httpx.Client) -> None:
     reply = api.post("/ContractServiceUnits/query", json={"filter": [condition]})
     for row in items(reply):
         held.setdefault(row["contractServiceID"], []).append(row)
-    twice = [rows for rows in held.values() if len(rows) == 2]
+    # Lines that other tests of this file change are theirs.
+    changed = {any_line(app, number)["id"] for number in range(10)}
+    twice = [rows for line, rows in held.items() if len(rows) == 2 and line not in changed]
     assert twice
     assert all(rows[0]["endDate"] == rows[1]["startDate"] for rows in twice)
     assert all(rows[0]["units"] != rows[1]["units"] for rows in twice)

@@ -71,8 +71,11 @@ def test_one_list_refuses_the_keys(
     assert manifest.category in {"credentials", "permission"}
     assert manifest.next_step
     assert manifest.streams == ()
-    logins = [call for call in bench.server(kind).log if call.path == facts[kind].token_path]
-    assert len(logins) <= 2, "no login again and again"
+    log = bench.server(kind).log
+    logins = [call for call in log if call.path == facts[kind].token_path]
+    refused = [call for call in log if call.status == 401]
+    # Each question is asked twice, with a new login between: a diagnosis may ask several.
+    assert len(logins) <= 1 + len(refused) / 2, "no login again and again"
 
 
 @pytest.mark.long

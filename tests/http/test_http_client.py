@@ -227,7 +227,7 @@ def test_silence_ends_in_a_timeout(wire: Any, rig: Any) -> None:
     """A server that accepts and says nothing is given up after the read timeout, each time."""
     wire.queue(wire.raw(b"", "hang"))
     with pytest.raises(ApiError, match="took too long") as info:
-        rig.get(timeout=httpx.Timeout(5, read=0.05), limits=Limits(attempts=2))
+        rig.get(timeout=httpx.Timeout(5, read=0.3), limits=Limits(attempts=2))
     assert info.value.category is Category.UNREACHABLE
     assert len(wire.seen) == 2
 

@@ -223,6 +223,7 @@ def test_another_tenants_pages_are_not_gone_on_from(open_bench: Any) -> None:
     assert "settings were changed" in bench.stream(again).note
 
 
+@pytest.mark.slow
 def test_a_night_with_few_changes_costs_few_calls(open_bench: Any) -> None:
     """One record of a hundred changed: at most a twentieth of the calls, from forty pages on.
 

@@ -204,3 +204,18 @@ _CHECKS: dict[str, Callable[[Field, object], Value]] = {
     "list": _list,
     "secret": _secret,
 }
+
+
+def within(
+    table: Table, values: Mapping[str, Value], name: str, limits: tuple[float, float]
+) -> float:
+    """Return a number setting that lies within limits; `settings` error if it does not."""
+    value = values[name]
+    if not isinstance(value, float):
+        raise TypeError(f"{name} is not declared as a number")
+    low, high = limits
+    if not low <= value <= high:
+        raise table.refuse(
+            f"key {name!r} is out of range: {value:g}", f"Write a number from {low:g} to {high:g}."
+        )
+    return value

@@ -6,7 +6,6 @@ A system's table is declared in that system's module, not here. Reads no files.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -15,9 +14,10 @@ from reconcile_pipeline.landing.basis import Rhythm
 from reconcile_pipeline.model import PipelineError
 from reconcile_pipeline.reconciling.limits import Limits
 from reconcile_pipeline.reconciling.policies import Policy, Tolerance
-from reconcile_pipeline.settings_checks import Table, Value, read_table
+from reconcile_pipeline.settings_checks import Table, Value, read_table, within
 from reconcile_pipeline.settings_compute import COMPUTE_FIELDS, ComputeSettings, read_compute
 from reconcile_pipeline.settings_notify import NOTIFY_FIELDS, NotifySettings, read_notify
+from reconcile_pipeline.settings_pulls import PULL_FIELDS, read_pulls
 from reconcile_pipeline.settings_push import PUSH_FIELDS, PushSettings, read_push
 from reconcile_pipeline.settings_review import REVIEW_FIELDS, ReviewSettings, read_review
 from reconcile_pipeline.systems.base import Field
@@ -90,32 +90,7 @@ TABLES: dict[str, tuple[Field, ...]] = {
             example="mappings.csv",
         ),
     ),
-    "pulls": (
-        Field(
-            "incremental",
-            "Ask systems that can tell it for what changed since the last pull, and read the rest"
-            " only on some days; see docs/pulling.md before you switch it on.",
-            kind="flag",
-            default=False,
-            example="false",
-        ),
-        Field(
-            "full_every_days",
-            "Days after which everything is read again. The first pull of a month and those of its"
-            " last week are full as well.",
-            kind="number",
-            default=7,
-            example="7",
-        ),
-        Field(
-            "overlap_minutes",
-            "How far before the last change seen the next question goes back, for clocks that"
-            " differ and changes that arrive late.",
-            kind="number",
-            default=15,
-            example="15",
-        ),
-    ),
+    "pulls": PULL_FIELDS,
     "evidence": (
         Field(
             "stale_after_hours",
@@ -269,37 +244,22 @@ def read_own_tables(file: str, content: Mapping[str, object]) -> OwnSettings:
         first_period=_first_period(tables["billing"], str(billing["first_period"])),
         grace_days=_grace_days(tables["billing"], billing),
         state_dir=str(state["dir"]),
-        keep_unused_days=_within(tables["state"], state, "keep_unused_days", (0.0, 36_500.0)),
+        keep_unused_days=within(tables["state"], state, "keep_unused_days", (0.0, 36_500.0)),
         mappings_file=str(values["mappings"]["file"]),
-        rhythm=_rhythm(tables["pulls"], values["pulls"]),
-        stale_after_hours=_within(tables["evidence"], evidence, "stale_after_hours", hours),
-        max_row_drop=_within(tables["evidence"], evidence, "max_row_drop", share),
-        max_account_drop=_within(tables["evidence"], evidence, "max_account_drop", share),
+        rhythm=read_pulls(tables["pulls"], values["pulls"]),
+        stale_after_hours=within(tables["evidence"], evidence, "stale_after_hours", hours),
+        max_row_drop=within(tables["evidence"], evidence, "max_row_drop", share),
+        max_account_drop=within(tables["evidence"], evidence, "max_account_drop", share),
         ledger_variable=_variable(tables["ledger"], str(values["ledger"]["url_variable"])),
         policy=_policy(tables["policy"], policy),
         limits=_limits(tables, policy, write_back),
         is_writing_enabled=bool(write_back["enabled"]),
         tenant=str(write_back["tenant"]),
-        evidence_hours=_within(tables["write_back"], write_back, "evidence_hours", hours),
+        evidence_hours=within(tables["write_back"], write_back, "evidence_hours", hours),
         compute=read_compute(tables["compute"], values["compute"]),
         push=read_push(tables["push"], values["push"]),
         review=read_review(tables["review"], values["review"]),
         notify=read_notify(tables["notify"], values["notify"]),
-    )
-
-
-def _rhythm(table: Table, values: Mapping[str, Value]) -> Rhythm:
-    days = _within(table, values, "full_every_days", (1.0, 31.0))
-    if not days.is_integer():
-        raise table.refuse(
-            "key 'full_every_days' is not a whole number", "Write full_every_days = 7"
-        )
-    # Never 0: what has the very stamp of the last record seen would be left out.
-    minutes = _within(table, values, "overlap_minutes", (1.0, 1440.0))
-    return Rhythm(
-        is_incremental=bool(values["incremental"]),
-        full_every_days=int(days),
-        overlap=timedelta(minutes=minutes),
     )
 
 
@@ -329,7 +289,7 @@ def _limits(
     tables: Mapping[str, Table], policy: Mapping[str, Value], write_back: Mapping[str, Value]
 ) -> Limits:
     table = tables["write_back"]
-    most = _within(table, write_back, "most_changes", (1.0, 100_000.0))
+    most = within(table, write_back, "most_changes", (1.0, 100_000.0))
     if not most.is_integer():
         raise table.refuse("key 'most_changes' is not a whole number", "Write most_changes = 200")
     return Limits(
@@ -343,7 +303,7 @@ def _limits(
 
 def _amount(table: Table, values: Mapping[str, Value], name: str) -> Decimal:
     # By its text: 0.1 is meant as one tenth, not as the double next to it.
-    return Decimal(str(_within(table, values, name, (0.0, 1e9)))).normalize()
+    return Decimal(str(within(table, values, name, (0.0, 1e9)))).normalize()
 
 
 def _timezone(table: Table, name: str) -> str:
@@ -381,21 +341,7 @@ def _first_period(table: Table, period: str) -> str:
 
 
 def _grace_days(table: Table, billing: Mapping[str, Value]) -> int:
-    days = _within(table, billing, "grace_days", (0.0, MOST_GRACE_DAYS))
+    days = within(table, billing, "grace_days", (0.0, MOST_GRACE_DAYS))
     if not days.is_integer():
         raise table.refuse("key 'grace_days' is not a whole number", "Write grace_days = 3")
     return int(days)
-
-
-def _within(
-    table: Table, values: Mapping[str, Value], name: str, limits: tuple[float, float]
-) -> float:
-    value = values[name]
-    if not isinstance(value, float):
-        raise TypeError(f"{name} is not declared as a number")
-    low, high = limits
-    if not low <= value <= high:
-        raise table.refuse(
-            f"key {name!r} is out of range: {value:g}", f"Write a number from {low:g} to {high:g}."
-        )
-    return value

@@ -50,8 +50,14 @@ class Tally:
         """Different accounts in a usage stream; None where the stream has no accounts."""
         return len(self._accounts) if self._stream.account else None
 
-    def add(self, records: Sequence[Record], announced: int | None) -> None:
-        """Take in one page; raises ListChangedError or a `shape` error."""
+    def add(
+        self, records: Sequence[Record], announced: int | None, parent_id: str | None = None
+    ) -> None:
+        """Take in one page; raises ListChangedError or a `shape` error.
+
+        For whom a sub-call was made is part of what it tells: a record that comes for two of them
+        would be counted with the wrong one.
+        """
         if announced is not None:
             if self.announced is not None and announced != self.announced:
                 raise ListChangedError(f"its total went from {self.announced} to {announced}")
@@ -59,7 +65,7 @@ class Tally:
         for record in records:
             self._check_fields(record)
             key = key_of(self._stream, record)
-            content = hash(repr(record))
+            content = hash((parent_id, repr(record)))
             if self._contents.setdefault(key, content) != content:
                 raise ListChangedError(f"record {key} came twice with different contents")
             if self._stream.account and self._stream.account != PARENT:

@@ -110,7 +110,8 @@ class StreamReader:
 
             def take(page: Page, parent_id: str | None, expected: int | None) -> None:
                 is_total = page.number == 1 or not stream.is_announced_once
-                tally.add(page.records, stream.announced(page.reply.data) if is_total else None)
+                total = stream.announced(page.reply.data) if is_total else None
+                tally.add(page.records, total, parent_id)
                 writer.add(
                     without(stream.withheld, page.reply.body),
                     fetched_at=page.reply.fetched_at,

@@ -146,6 +146,19 @@ def test_one_refused_sub_call_fails_the_whole_stream(
     assert manifest.streams == ()
 
 
+@pytest.mark.fault(24)
+def test_a_record_of_two_parents_is_nobodys(
+    bench: Any, api: Any, stream_of: MakeStream, system_of: Any
+) -> None:
+    """An answer about one customer that is handed out for another is never believed."""
+    api.on("/parents", [{"id": 0}, {"id": 1}])
+    api.on("/parents/0", [{"id": "a"}])
+    api.on("/parents/1", [{"id": "a"}])
+    manifest = bench.pull(system_of(api, *family(stream_of, 2)))
+    assert (manifest.state, manifest.category) == ("failed", "incomplete")
+    assert "record a came twice" in manifest.reason
+
+
 def test_no_parents_means_no_sub_calls(
     bench: Any, api: Any, stream_of: MakeStream, system_of: Any
 ) -> None:

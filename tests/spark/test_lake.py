@@ -27,7 +27,8 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute(
                 "insert into core.pulls by name select ? as pull_id, ? as period, ? as system,"
                 " ? as kind, 'vendor' as role, 'complete' as state, true as is_evidence,"
-                " false as is_stale, false as is_grace, timestamp '2026-11-01' as started_at,"
+                " false as is_stale, false as is_grace, 'full' as mode,"
+                " timestamp '2026-11-01' as started_at,"
                 " timestamp '2026-11-01' as finished_at, 0 as calls, 0 as retries,"
                 " 0 as throttled_seconds, 0 as pages, 0 as records, '' as landing_path",
                 [pull, period, system, system],

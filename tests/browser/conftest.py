@@ -134,6 +134,13 @@ def own_office(tmp_path: Path) -> Iterator[Office]:
         yield opened
 
 
+@pytest.fixture
+def unmapped_office(tmp_path: Path) -> Iterator[Office]:
+    """A month in which some accounts are certain, and some are not."""
+    with opened_office(tmp_path, 7) as opened:
+        yield opened
+
+
 @dataclass
 class Visit:
     """A person at a browser: pages that must stay free of script errors."""

@@ -59,15 +59,15 @@ def test_an_exclusion_needs_its_reason(own_office: Any, visit: Any) -> None:
     assert "Our own test account" in row_of(page, account).inner_text()
 
 
-def test_what_is_certain_is_mapped_together(own_office: Any, visit: Any) -> None:
+def test_what_is_certain_is_mapped_together(unmapped_office: Any, visit: Any) -> None:
     """All of it is shown first; what was uncertain stays."""
-    page = visit(own_office).open(UNMAPPED)
+    page = visit(unmapped_office).open(UNMAPPED)
     told = page.locator("form.bulk span").inner_text()
     ready = int(re.findall(r"\d+", told)[0])
     before = page.locator(".item").count()
     page.locator("form.bulk button").click()
     assert re.search(r"Saved: ", saved(page))
-    page.goto(own_office.address + UNMAPPED)
+    page.goto(unmapped_office.address + UNMAPPED)
     assert page.locator(".item").count() == before - ready
     assert not page.locator("form.bulk").count()
 

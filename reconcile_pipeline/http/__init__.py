@@ -15,6 +15,7 @@ from reconcile_pipeline.http.exchange import (
     Request,
     json_body,
 )
+from reconcile_pipeline.http.in_order import in_order
 from reconcile_pipeline.http.link_paginators import (
     CursorInBody,
     ForwardOnlyLink,
@@ -64,6 +65,7 @@ __all__ = [
     "TokenAuth",
     "WebhookClient",
     "WritingClient",
+    "in_order",
     "install_redaction",
     "json_body",
     "paginate",

@@ -27,10 +27,17 @@ from reconcile_pipeline.landing.manifest import (
     read_manifests,
 )
 from reconcile_pipeline.landing.pages import file_hash, sync_folder
-from reconcile_pipeline.landing.streams import Clock, StreamReader, write_document, write_rows
+from reconcile_pipeline.landing.reading import read_streams
+from reconcile_pipeline.landing.streams import (
+    Clock,
+    Fetched,
+    StreamReader,
+    write_document,
+    write_rows,
+)
 from reconcile_pipeline.model import Category, PipelineError, PullState
 from reconcile_pipeline.storing import storing
-from reconcile_pipeline.systems.base import Account, Record, System
+from reconcile_pipeline.systems.base import Account, Record, Stream, System
 
 logger = logging.getLogger(__name__)
 
@@ -159,27 +166,15 @@ def _failed(manifest: Manifest, error: PipelineError) -> Manifest:
 
 
 async def _read_streams(pull: Pull, client: ApiClient, folder: Path) -> list[StreamResult]:
-    title = pull.system.title
-    reader = StreamReader(client, system=pull.account.name, title=title, folder=folder)
-    earlier: dict[str, Sequence[Record]] = {}
-    results = []
-    for stream in pull.system.streams(pull.account, pull.on):
-        if stream.plan is not None:
-            fetched = write_rows(
-                stream,
-                stream.plan(earlier),
-                name=stream.name,
-                system=pull.account.name,
-                title=title,
-                folder=folder,
-                now=pull.now,
-            )
-        else:
-            fetched = await reader.read(stream, earlier)
-        if stream.is_needed_later:
-            earlier[stream.name] = fetched.records
-        results.append(fetched.result)
-    return results
+    system, title = pull.account.name, pull.system.title
+
+    def land_plan(stream: Stream, rows: list[Record]) -> Fetched:
+        return write_rows(
+            stream, rows, name=stream.name, system=system, title=title, folder=folder, now=pull.now
+        )
+
+    reader = StreamReader(client, system=system, title=title, folder=folder)
+    return await read_streams(pull.system.streams(pull.account, pull.on), reader, land_plan)
 
 
 def _read_documents(pull: Pull, folder: Path) -> list[StreamResult]:

@@ -6,13 +6,14 @@ A list that changed while it was read is read again, twice at most. No manifests
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from reconcile_pipeline.http import ApiClient, Page, Request, paginate
+from reconcile_pipeline.http import ApiClient, Page, Request, in_order, paginate
 from reconcile_pipeline.landing.completeness import ListChangedError, Tally
 from reconcile_pipeline.landing.manifest import StreamResult
 from reconcile_pipeline.landing.pages import PageWriter, sha256_of
@@ -21,7 +22,8 @@ from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.systems.base import Child, Document, Record, Stream
 
 READINGS = 3
-CHILDREN_AT_ONCE = 400
+CHILDREN_FOR_A_PLACE = 2
+"""Sub-calls for each call that may be under way: one late answer must not leave places empty."""
 
 
 class Clock(Protocol):
@@ -47,6 +49,8 @@ class StreamReader:
         self._system = system
         self._title = title
         self._folder = folder
+        self.has_answer = asyncio.Event()
+        """Set as soon as the system has answered one call of any stream."""
 
     async def read(self, stream: Stream, earlier: Mapping[str, Sequence[Record]]) -> Fetched:
         """Fetch the stream until one reading of it is whole, or give up as `incomplete`."""
@@ -70,6 +74,7 @@ class StreamReader:
         with PageWriter(path, system=self._system, stream=stream.name) as writer:
 
             def take(page: Page, parent_id: str | None, expected: int | None) -> None:
+                self.has_answer.set()
                 is_total = page.number == 1 or not stream.is_announced_once
                 tally.add(page.records, stream.announced(page.reply.data) if is_total else None)
                 writer.add(
@@ -86,33 +91,37 @@ class StreamReader:
                 report(Progress(self._system, stream.name, writer.pages, expected, tally.records))
 
             if stream.request is not None:
-                async for page in self._pages(stream, stream.request):
-                    take(page, None, page.expected_pages)
+                async with aclosing(self._pages(stream, stream.request)) as pages:
+                    async for page in pages:
+                        take(page, None, page.expected_pages)
             elif stream.children is not None:
                 children = stream.children(earlier)
-                for start in range(0, len(children), CHILDREN_AT_ONCE):
-                    chunk = children[start : start + CHILDREN_AT_ONCE]
-                    for child, pages in zip(chunk, await self._all(stream, chunk), strict=True):
-                        for page in pages:
+                async with aclosing(self._answers(stream, children)) as answers:
+                    async for child, found in answers:
+                        for page in found:
                             take(page, child.parent_id, len(children))
         tally.finish()
         return Fetched(_result(stream, path, writer.pages, tally), kept)
 
-    async def _all(self, stream: Stream, children: Sequence[Child]) -> list[list[Page]]:
-        """Make the sub-calls of a chunk together, answers in the order of their parents."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._child(stream, child)) for child in children]
-        except ExceptionGroup as errors:
-            # The first refusal says what is wrong; `except*` would wrap it in a group again.
-            raise errors.exceptions[0] from None
-        return [task.result() for task in tasks]
+    def _answers(
+        self, stream: Stream, children: Sequence[Child]
+    ) -> AsyncGenerator[tuple[Child, list[Page]]]:
+        """Make the sub-calls, some at the same time; answers in the order of their parents."""
 
-    async def _child(self, stream: Stream, child: Child) -> list[Page]:
-        return [page async for page in self._pages(stream, child.request)]
+        async def ask(child: Child) -> list[Page]:
+            async with aclosing(self._pages(stream, child.request)) as pages:
+                return [page async for page in pages]
 
-    def _pages(self, stream: Stream, request: Request) -> AsyncIterator[Page]:
-        return paginate(self._client, request, stream.paginator(), stream.records)
+        return in_order(ask, children, CHILDREN_FOR_A_PLACE * self._client.concurrency)
+
+    def _pages(self, stream: Stream, request: Request) -> AsyncGenerator[Page]:
+        return paginate(
+            self._client,
+            request,
+            stream.paginator(),
+            stream.records,
+            at_once=self._client.concurrency,
+        )
 
 
 def without(names: Sequence[str], body: str) -> str:

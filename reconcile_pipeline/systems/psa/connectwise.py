@@ -21,12 +21,13 @@ from reconcile_pipeline.systems.base import Account, Child, Record, Stream, Syst
 from reconcile_pipeline.systems.psa.connectwise_account import FIELDS, make_client, make_writer
 from reconcile_pipeline.systems.psa.connectwise_refusals import PERMISSIONS, diagnose
 from reconcile_pipeline.systems.psa.connectwise_scope import (
+    SCOPE_FIELDS,
     agreement_excluded_reason,
     cycle_options,
     types_in_scope,
 )
 from reconcile_pipeline.systems.psa.connectwise_writing import WRITE_BACK, tenant
-from reconcile_pipeline.systems.reading import bare_list, choice
+from reconcile_pipeline.systems.reading import bare_list, choice, only
 
 PAGE_SIZE = 1000
 
@@ -50,6 +51,7 @@ def streams(account: Account, on: date) -> list[Stream]:
         *,
         fields: str = "",
         is_needed_later: bool = False,
+        keeps: Callable[[Record], Record] | None = None,
     ) -> Stream:
         return Stream(
             name=name,
@@ -60,6 +62,7 @@ def streams(account: Account, on: date) -> list[Stream]:
             may_be_empty=False,
             empty_hint=f"The API member's security role may hide them: {PERMISSIONS[name]}.",
             is_needed_later=is_needed_later,
+            keeps=keeps,
         )
 
     return [
@@ -84,6 +87,7 @@ def streams(account: Account, on: date) -> list[Stream]:
             "/finance/agreements",
             ("name", "type.id", "company.id", "cancelledFlag", "agreementStatus"),
             is_needed_later=True,
+            keeps=only("id", *SCOPE_FIELDS),
         ),
         listed("catalogue", "/procurement/catalog", ("identifier",)),
         Stream(

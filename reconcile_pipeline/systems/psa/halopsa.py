@@ -58,6 +58,7 @@ def streams(account: Account, on: date) -> list[Stream]:
             records=checked_invoices,
             account="client_id",
             is_needed_later=True,
+            keeps=numbers_of,
         ),
         _listed("items", size, ("name",), inactive_too),
         Stream(
@@ -91,6 +92,11 @@ def _listed(
         empty_hint=f"HaloPSA shows nothing where it should. Allow: {PERMISSIONS[name]}.",
         **settings,
     )
+
+
+def numbers_of(invoice: Record) -> Record:
+    """Return the number of a recurring invoice and those of its lines, and nothing else."""
+    return {"id": invoice["id"], "lines": [{"id": line["id"]} for line in invoice["lines"]]}
 
 
 def expect_lines(invoices: Sequence[Record]) -> None:

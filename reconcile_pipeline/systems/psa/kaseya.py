@@ -23,7 +23,7 @@ from reconcile_pipeline.systems.psa.kaseya_reading import (
     total,
 )
 from reconcile_pipeline.systems.psa.kaseya_refusals import PERMISSIONS, diagnose
-from reconcile_pipeline.systems.reading import bare_list
+from reconcile_pipeline.systems.reading import bare_list, only
 
 Earlier = Mapping[str, Sequence[Record]]
 
@@ -45,7 +45,7 @@ class _Lists:
         required: tuple[str, ...],
         *,
         account: str | None = None,
-        is_needed_later: bool = True,
+        keeps: Callable[[Record], Record] | None = None,
     ) -> Stream:
         """One list that announces how many records it has."""
         return Stream(
@@ -58,7 +58,8 @@ class _Lists:
             account=account,
             may_be_empty=False,
             empty_hint=_hint(name),
-            is_needed_later=is_needed_later,
+            is_needed_later=keeps is not None,
+            keeps=keeps,
         )
 
     def counted(self) -> Paginator:
@@ -93,16 +94,20 @@ def streams(account: Account, on: date) -> list[Stream]:
         "proration_types": list(account.items("proration_types")),
     }
     return [
-        lists.whole("accounts", "/v2/crm/accounts/summary", ("accountName", "isActive")),
+        lists.whole(
+            "accounts",
+            "/v2/crm/accounts/summary",
+            ("accountName", "isActive"),
+            keeps=only("id", "accountName"),
+        ),
         lists.whole(
             "contracts",
             "/v2/finance/contracts/summary",
             ("contractName", "accountName", "contractType", "status"),
             account="accountName",
+            keeps=only("id", *scope.SCOPE_FIELDS),
         ),
-        lists.whole(
-            "services", "/v2/admin/finance/services/lookup", ("name",), is_needed_later=False
-        ),
+        lists.whole("services", "/v2/admin/finance/services/lookup", ("name",)),
         Stream(
             name="account_contracts",
             paginator=SinglePage,
@@ -143,6 +148,7 @@ def _invoice_streams(lists: _Lists, account: Account, on: date) -> list[Stream]:
             empty_hint="No invoice was made within a billing cycle of any contract, or it is"
             f" hidden. {_hint('invoices')}",
             is_needed_later=True,
+            keeps=only("id", *invoices.HEAD_FIELDS),
         ),
         _plan(
             "invoice_scope",
@@ -158,6 +164,7 @@ def _invoice_streams(lists: _Lists, account: Account, on: date) -> list[Stream]:
             children=invoice_details,
             is_guarded=False,
             is_needed_later=True,
+            keeps=only(*invoices.LINE_FIELDS),
         ),
         # Guarded: a role that hides some invoices would show fewer contracts with one.
         _plan(

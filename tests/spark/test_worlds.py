@@ -46,7 +46,8 @@ def test_both_engines_make_the_same_tables(
     """Every row of every table of map and recon is equal, to the last decimal."""
     psa = psa_of(seed)
     world = build_world(seed, "small", date(2026, 11, 20), SIDES if seed % 2 else ())
-    house = House(tmp_path, simulated(world, psa), JumpingLoop(), Random(seed))  # noqa: S311 - a game
+    loop = JumpingLoop()
+    house = House(tmp_path, simulated(world, psa), loop, Random(seed))  # noqa: S311 - a game
     site, now = house.site, house.now()
     period = open_period(now, site.settings.timezone)
     with house.connected():
@@ -57,6 +58,7 @@ def test_both_engines_make_the_same_tables(
     in_force = mappings_in_force(site.ledger, until=evidence_ends(site, period))
     mappings, rules = varied(as_rows(in_force), Random(seed))  # noqa: S311 - a game
     house.close()
+    loop.close()
     by_duckdb, by_spark = both(
         site.state.warehouse,
         told(

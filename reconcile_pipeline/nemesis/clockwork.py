@@ -136,12 +136,14 @@ def open_ledger(path: Path) -> store.Ledger:
     """A ledger that keeps its connections: opening one costs as much as ten statements."""
     ledger = store.Ledger(path)
     old = ledger.engine.pool
-    pool = sa.QueuePool(old._creator, pool_size=3, dialect=ledger.engine.dialect)
+    pool = sa.QueuePool(old._creator, pool_size=3, dialect=_DIALECT)
     pool.dispatch._update(old.dispatch, only_propagate=False)
-    ledger.engine.pool = pool
-    ledger.engine._compiled_cache = _COMPILED
+    # A statement that was made for one dialect object is made anew for another one.
+    for engine in (ledger.engine, ledger._writer):
+        engine.pool, engine.dialect, engine._compiled_cache = pool, _DIALECT, _COMPILED
     return ledger
 
 
 _COMPILED: LRUCache[Any, Any] = LRUCache(2000)
 """Statements, made once for all ledgers of this process."""
+_DIALECT = sa.create_engine("sqlite://").dialect

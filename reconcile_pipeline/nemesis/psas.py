@@ -5,11 +5,13 @@ never through the code under test.
 """
 
 import json
+import pickle
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any, Protocol
 
 import httpx
@@ -141,7 +143,7 @@ def writer_of(psa: Psa) -> WritingClient:
 
 def _slim(lines: int, on_each: int = 2) -> World:
     """A world with so many lines of whole units on its agreements; made from a cached one."""
-    full = _WORLD.setdefault(0, build_world(7, "small", AS_OF))
+    full: World = pickle.loads(_whole_world())  # noqa: S301 - our own bytes
     usable = [a for a in full.agreements if a.status == "Active" and a.ends_on is None]
     agreements = [
         replace(
@@ -172,7 +174,10 @@ def _slim(lines: int, on_each: int = 2) -> World:
     return world
 
 
-_WORLD: dict[int, World] = {}
+@cache
+def _whole_world() -> bytes:
+    """Copied from its bytes in a tenth of the time that making it takes."""
+    return pickle.dumps(build_world(7, "small", AS_OF))
 
 
 class _Common:

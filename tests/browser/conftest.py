@@ -110,8 +110,9 @@ def _chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for each file: while it is there, its loop runs, and no other may run in this thread."""
     path = _chromium()
     with sync_playwright() as playwright:
         # As root, and in containers, Chromium can't make its sandbox.

@@ -15,13 +15,14 @@ from reconcile_pipeline.http.exchange import (
     Request,
     json_body,
 )
+from reconcile_pipeline.http.in_order import in_order
 from reconcile_pipeline.http.link_paginators import (
     CursorInBody,
     ForwardOnlyLink,
     LinkHeader,
     NextUrlInBody,
 )
-from reconcile_pipeline.http.paginate import Page, Paginator, paginate
+from reconcile_pipeline.http.paginate import Page, Paginator, paginate, records_of
 from reconcile_pipeline.http.paginators import (
     AfterId,
     Offset,
@@ -64,8 +65,10 @@ __all__ = [
     "TokenAuth",
     "WebhookClient",
     "WritingClient",
+    "in_order",
     "install_redaction",
     "json_body",
     "paginate",
+    "records_of",
     "redact",
 ]

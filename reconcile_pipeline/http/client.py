@@ -10,6 +10,7 @@ import itertools
 import logging
 import random as random_module
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -26,7 +27,7 @@ from reconcile_pipeline.http.exchange import CallStats, Limits, Reply, Request, 
 from reconcile_pipeline.http.redaction import quiet_http_loggers, redact
 from reconcile_pipeline.http.retry import backoff_seconds, moment_after, retry_after_seconds
 from reconcile_pipeline.http.strict_json import StrictJsonError, decode_text, parse
-from reconcile_pipeline.http.transport import TIMEOUT, CarefulTransport
+from reconcile_pipeline.http.transport import IS_REPEAT, TIMEOUT, CarefulTransport
 from reconcile_pipeline.http.urls import checked_url, resolve
 from reconcile_pipeline.model import Category
 
@@ -105,22 +106,29 @@ class ApiClient:
         self._random = random
         self._timeout = timeout
         self._transport = transport
+        self._door: CarefulTransport | None = None
         self._http: httpx.AsyncClient | None = None
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls may be under way at once."""
+        return self._limits.concurrency
 
     async def __aenter__(self) -> Self:
         quiet_http_loggers()
         if self._locate is not None:
             place = await self._locate(self.stats)
             self._base = checked_url(place, system=self.system, what="located URL")
+        self._door = CarefulTransport(
+            self._limits, self.stats, timeout=self._timeout, inner=self._transport
+        )
         self._http = httpx.AsyncClient(
             auth=self._auth,
             headers=self._headers,
             follow_redirects=False,
             trust_env=False,
             timeout=self._timeout,
-            transport=CarefulTransport(
-                self._limits, self.stats, timeout=self._timeout, inner=self._transport
-            ),
+            transport=self._door,
         )
         return self
 
@@ -136,20 +144,31 @@ class ApiClient:
 
     async def get(self, request: Request) -> Reply:
         """Fetch one whole, valid JSON answer. Raises `ApiError` when there is none to be had."""
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(self._limits.attempts),
-            wait=self._pause,
-            retry=retry_if_exception(self._is_worth_repeating),
-            sleep=self._sleep,
-            before_sleep=self._note_retry,
-            reraise=True,
-        )
         url = resolve(self._base, request, system=self.system)
         tries = itertools.count(1)
+        refusals: list[ApiError] = []
+
+        def note(state: RetryCallState) -> None:
+            refusals.append(_failure(state))
+            self._note_retry(state)
+
+        async def rest(seconds: float) -> None:
+            # Who is told to wait waits for all: other calls would only be refused as well.
+            door = self._door if _is_throttled(refusals[-1]) else None
+            with door.pace(url).resting() if door else nullcontext():
+                await self._sleep(seconds)
 
         async def once() -> Reply:
             return await self._try_once(request, url, next(tries))
 
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self._limits.attempts),
+            wait=self._pause,
+            retry=retry_if_exception(self._is_worth_repeating),
+            sleep=rest,
+            before_sleep=note,
+            reraise=True,
+        )
         return await retrying(once)
 
     async def _try_once(self, request: Request, url: httpx.URL, attempt: int) -> Reply:
@@ -158,7 +177,7 @@ class ApiClient:
         if request.body is not None and request.path not in self._reads_by_post:
             raise RuntimeError(f"{request.path} is not known as a path where POST only reads")
         try:
-            response = await self._send(request, url)
+            response = await self._send(request, url, is_repeat=attempt > 1)
         except TokenError as error:
             return self._without_token(call, request, error)
         except httpx.LocalProtocolError as error:
@@ -174,12 +193,18 @@ class ApiClient:
             raise self._refusal(call, response)
         return self._reply(call, request, url, response)
 
-    async def _send(self, request: Request, url: httpx.URL) -> httpx.Response:
+    async def _send(self, request: Request, url: httpx.URL, *, is_repeat: bool) -> httpx.Response:
         """Send it, and again to where the same host says it moved."""
         http = self._opened()
         for _ in range(_MOST_MOVES):
             headers = dict(request.headers)
-            sent = http.build_request(request.method, url, headers=headers, json=request.body)
+            sent = http.build_request(
+                request.method,
+                url,
+                headers=headers,
+                json=request.body,
+                extensions={IS_REPEAT: is_repeat},
+            )
             response = await http.send(sent)
             if not self._follows_moves or response.status_code not in _MOVED:
                 break
@@ -316,7 +341,7 @@ class ApiClient:
     def _note_retry(self, state: RetryCallState) -> None:
         error = _failure(state)
         self.stats.retries += 1
-        if error.category is Category.RATE_LIMIT or error.wait_seconds is not None:
+        if _is_throttled(error):
             self.stats.throttled_seconds += state.upcoming_sleep
         logger.info("%s Next try in %.1f s.", error.message, state.upcoming_sleep)
 
@@ -336,6 +361,10 @@ def _failure(state: RetryCallState) -> ApiError:
     if not isinstance(error, ApiError):
         raise TypeError("only failed calls are repeated") from error
     return error
+
+
+def _is_throttled(error: ApiError) -> bool:
+    return error.category is Category.RATE_LIMIT or error.wait_seconds is not None
 
 
 def _call_of(sent: httpx.Request | None, call: Call, url: httpx.URL | None) -> Call:

@@ -123,7 +123,7 @@ class Limits:
     """The documented limit: never more than this many requests in any `window_seconds`."""
     window_seconds: float = 60.0
     burst: int = 0
-    """How many of `per_window` may go at once, the rest evenly; 0 means a tenth."""
+    """How many may go at once, the others evenly spread over the window; 0 means all of them."""
     attempts: int = 6
     """Tries per call, the first one included."""
     silent_wait_seconds: float | None = None

@@ -4,12 +4,13 @@ How a list continues is a paginator's business (`paginators`, `link_paginators`)
 add up to a complete list is the landing room's.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from reconcile_pipeline.http.errors import ApiError
 from reconcile_pipeline.http.exchange import Reply, Request
+from reconcile_pipeline.http.in_order import in_order
 from reconcile_pipeline.model import Category, PipelineError
 
 MAX_PAGES = 100_000
@@ -40,6 +41,19 @@ class Paginator(Protocol):
         ...
 
 
+@runtime_checkable
+class Foreseeing(Protocol):
+    """What a paginator can do besides whose first page tells how many there are."""
+
+    def following(self, request: Request, reply: Reply, count: int) -> Iterable[Request]:
+        """Return the requests for all pages after the first one, if the list stays as it is.
+
+        Only a forecast, asked once and before `next`: where the list ends is said by `next` alone.
+        Nothing where the reply does not tell.
+        """
+        ...
+
+
 class Getter(Protocol):
     """What `paginate` needs of a client."""
 
@@ -67,38 +81,83 @@ async def paginate(
     records: Callable[[Any], list[Any]],
     *,
     max_pages: int = MAX_PAGES,
+    at_once: int = 1,
 ) -> AsyncGenerator[Page]:
     """Yield every page of a list, in order.
+
+    With `at_once`, pages that the first one foretells are asked for together, so many at a time.
+    That changes when a page is asked for and not which pages count: page after page it is the
+    paginator that says which is next and whether there is one, and a page that it does not ask
+    for is thrown away. Close the generator if you stop early: calls may be under way.
 
     Raises `ApiError`: shape when a page is not what `records` expects, incomplete when the list
     asks for one page twice or does not end within `max_pages`.
     """
     seen: set[tuple[str, frozenset[tuple[str, str]], str]] = set()
     upcoming: Request | None = paginator.first(request)
+    foretold = _Foretold(client, at_once)
     number = 0
-    while upcoming is not None:
-        key = upcoming.identity
-        number += 1
-        if key in seen or number > max_pages:
-            raise _endless(client.system, request, number, max_pages)
-        seen.add(key)
-        reply = await client.get(upcoming)
-        # A next link is absolute, the first request is not: both forms of it count as seen.
-        seen.add((reply.url, frozenset(), key[2]))
-        if reply.status in upcoming.tolerates:
-            yield Page(reply, [], number, number)
-            return
-        rows = _rows(client.system, reply, records)
-        try:
-            following = paginator.next(upcoming, reply, len(rows))
-            expected = paginator.expected_pages(reply)
-        except PipelineError as error:
-            raise _named(client.system, request, number, error) from error
-        yield Page(reply, rows, number, expected)
-        upcoming = following
+    try:
+        while upcoming is not None:
+            key = upcoming.identity
+            number += 1
+            if key in seen or number > max_pages:
+                raise _endless(client.system, request, number, max_pages)
+            seen.add(key)
+            reply = await foretold.get(upcoming)
+            # A next link is absolute, the first request is not: both forms of it count as seen.
+            seen.add((reply.url, frozenset(), key[2]))
+            if reply.status in upcoming.tolerates:
+                yield Page(reply, [], number, number)
+                return
+            rows = records_of(client.system, reply, records)
+            try:
+                if number == 1:
+                    foretold.look(paginator, upcoming, reply, len(rows))
+                following = paginator.next(upcoming, reply, len(rows))
+                expected = paginator.expected_pages(reply)
+            except PipelineError as error:
+                raise _named(client.system, request, number, error) from error
+            yield Page(reply, rows, number, expected)
+            upcoming = following
+    finally:
+        await foretold.close()
 
 
-def _rows(system: str, reply: Reply, records: Callable[[Any], list[Any]]) -> list[Any]:
+class _Foretold:
+    """The pages that are asked for before their turn; what was foretold wrongly ends it."""
+
+    def __init__(self, client: Getter, at_once: int) -> None:
+        self._client = client
+        self._at_once = at_once
+        self._replies: AsyncGenerator[tuple[Request, Reply]] | None = None
+
+    def look(self, paginator: Paginator, request: Request, reply: Reply, count: int) -> None:
+        """Begin to ask for what the first page foretells."""
+        if self._at_once > 1 and isinstance(paginator, Foreseeing):
+            requests = paginator.following(request, reply, count)
+            self._replies = in_order(self._client.get, requests, self._at_once)
+
+    async def get(self, request: Request) -> Reply:
+        """Answer from the foretold pages as long as they come as foretold."""
+        if self._replies is not None:
+            foretold = await anext(self._replies, None)
+            if foretold is not None and foretold[0].identity == request.identity:
+                return foretold[1]
+            await self.close()
+        return await self._client.get(request)
+
+    async def close(self) -> None:
+        """Call off what is under way."""
+        if self._replies is not None:
+            await self._replies.aclose()
+            self._replies = None
+
+
+def records_of(system: str, reply: Reply, records: Callable[[Any], list[Any]]) -> list[Any]:
+    """Find the records of one page. Raises `ApiError` (shape) where there is no list of them."""
+    if reply.status in reply.request.tolerates:
+        return []
     try:
         rows = records(reply.data)
     except (AttributeError, LookupError, TypeError) as error:

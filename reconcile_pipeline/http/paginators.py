@@ -4,7 +4,7 @@ One class per way; each ends at the end condition its API documents and at nothi
 pages which way is said in `systems`. Lists that name their next page are in `link_paginators`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import ceil
 from typing import Any
@@ -93,14 +93,14 @@ class PageNumber:
     def first(self, request: Request) -> Request:
         """Ask for the first page by its number: a server's default could be another."""
         self._page = self._first
-        return self._numbered(request)
+        return self._numbered(request, self._page)
 
     def next(self, request: Request, reply: Reply, count: int) -> Request | None:
         """Go on until the announced number of pages is read."""
         if not self._goes_on(reply, count):
             return None
         self._page += 1
-        return self._numbered(request)
+        return self._numbered(request, self._page)
 
     def _goes_on(self, reply: Reply, count: int) -> bool:
         if self._has_more is not None:
@@ -116,9 +116,15 @@ class PageNumber:
             return None
         return whole_number(self._total_pages(reply.data), "how many pages there are")
 
-    def _numbered(self, request: Request) -> Request:
+    def following(self, request: Request, reply: Reply, count: int) -> Iterable[Request]:  # noqa: ARG002
+        """Count up to the announced number of pages."""
+        total = 0 if self._has_more else self.expected_pages(reply) or 0
+        numbers = range(self._first + 1, self._first + total)
+        return (self._numbered(request, number) for number in numbers)
+
+    def _numbered(self, request: Request, number: int) -> Request:
         return with_params(
-            request, **{self._page_param: str(self._page), self._size_param: str(self._size)}
+            request, **{self._page_param: str(number), self._size_param: str(self._size)}
         )
 
 
@@ -152,19 +158,19 @@ class Offset:
     def first(self, request: Request) -> Request:
         """Ask from the first record."""
         self._read = 0
-        return self._moved(request)
+        return self._moved(request, self._read)
 
     def next(self, request: Request, reply: Reply, count: int) -> Request | None:
         """Go on from the first record not read. Raises `ApiError` when a page brings none."""
         self._read += count
         if self._total is None:
-            return None if count < self._enough else self._moved(request)
+            return None if count < self._enough else self._moved(request, self._read)
         total = self._announced(reply, self._total)
         if self._read >= total:
             return None
         if count == 0:
             raise incomplete_error(f"an empty page after {self._read} of {total} records.")
-        return self._moved(request)
+        return self._moved(request, self._read)
 
     def expected_pages(self, reply: Reply) -> int | None:
         """Work out the number of pages from the announced total."""
@@ -172,11 +178,16 @@ class Offset:
             return None
         return max(1, ceil(self._announced(reply, self._total) / self._size))
 
+    def following(self, request: Request, reply: Reply, count: int) -> Iterable[Request]:
+        """Move on by as many records as the first page has: a server may cap the page size."""
+        total = self._announced(reply, self._total) if self._total and count else 0
+        return (self._moved(request, read) for read in range(count, total, count or 1))
+
     def _announced(self, reply: Reply, total: Callable[[Any], int | None]) -> int:
         return whole_number(total(reply.data), "how many records there are")
 
-    def _moved(self, request: Request) -> Request:
-        offset = str(self._first + self._read)
+    def _moved(self, request: Request, read: int) -> Request:
+        offset = str(self._first + read)
         return with_params(
             request, **{self._offset_param: offset, self._limit_param: str(self._size)}
         )

@@ -29,16 +29,18 @@ from reconcile_pipeline.landing.manifest import (
     read_manifests,
 )
 from reconcile_pipeline.landing.pages import file_hash, sync_folder
+from reconcile_pipeline.landing.reading import read_streams
 from reconcile_pipeline.landing.streams import (
     READINGS,
     Clock,
+    Fetched,
     StreamReader,
     write_document,
     write_rows,
 )
 from reconcile_pipeline.model import Category, PipelineError, PullMode, PullState
 from reconcile_pipeline.storing import storing
-from reconcile_pipeline.systems.base import Account, Record, System
+from reconcile_pipeline.systems.base import Account, Record, Stream, System
 
 logger = logging.getLogger(__name__)
 
@@ -226,48 +228,27 @@ async def _read_streams(
     pull: Pull, client: ApiClient, folder: Path, footing: Footing
 ) -> list[StreamResult]:
     """Read every list; all of them anew if one names what is gone by the time it is asked for."""
+    system, title = pull.account.name, pull.system.title
+
+    def land_plan(stream: Stream, rows: list[Record]) -> Fetched:
+        return write_rows(
+            stream, rows, name=stream.name, system=system, title=title, folder=folder, now=pull.now
+        )
+
     gone: list[str] = []
     for _reading in range(READINGS):
+        reader = StreamReader(client, system=system, title=title, folder=folder, footing=footing)
         try:
-            return await _read_streams_once(pull, client, folder, footing)
+            return await read_streams(pull.system.streams(pull.account, pull.on), reader, land_plan)
         except ParentGoneError as error:
-            logger.info("%s: %s Its list is read again.", pull.account.name, error)
+            logger.info("%s: %s Its list is read again.", system, error)
             gone.append(str(error))
     raise PipelineError(
-        f"{pull.system.title} lists what it does not find, at each of {READINGS} readings:"
-        f" {gone[-1]}",
+        f"{title} lists what it does not find, at each of {READINGS} readings: {gone[-1]}",
         next_step="Run the pull again at a quieter time; if it stays, let the API user see what"
         " it lists. The last complete pull stays in use.",
         category=Category.INCOMPLETE,
     )
-
-
-async def _read_streams_once(
-    pull: Pull, client: ApiClient, folder: Path, footing: Footing
-) -> list[StreamResult]:
-    title = pull.system.title
-    reader = StreamReader(
-        client, system=pull.account.name, title=title, folder=folder, footing=footing
-    )
-    earlier: dict[str, Sequence[Record]] = {}
-    results = []
-    for stream in pull.system.streams(pull.account, pull.on):
-        if stream.plan is not None:
-            fetched = write_rows(
-                stream,
-                stream.plan(earlier),
-                name=stream.name,
-                system=pull.account.name,
-                title=title,
-                folder=folder,
-                now=pull.now,
-            )
-        else:
-            fetched = await reader.read(stream, earlier)
-        if stream.is_needed_later:
-            earlier[stream.name] = fetched.records
-        results.append(fetched.result)
-    return results
 
 
 def _read_documents(pull: Pull, folder: Path) -> list[StreamResult]:

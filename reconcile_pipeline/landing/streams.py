@@ -10,14 +10,22 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from reconcile_pipeline.http import ApiClient, ApiError, Page, Request, paginate
+from reconcile_pipeline.http import (
+    ApiClient,
+    ApiError,
+    Page,
+    Request,
+    in_order,
+    paginate,
+    records_of,
+)
 from reconcile_pipeline.landing.basis import Footing
 from reconcile_pipeline.landing.completeness import (
     ListChangedError,
@@ -35,7 +43,8 @@ from reconcile_pipeline.systems.base import Child, Document, Record, Stream
 logger = logging.getLogger(__name__)
 
 READINGS = 3
-CHILDREN_AT_ONCE = 400
+CHILDREN_FOR_A_PLACE = 2
+"""Sub-calls for each call that may be under way: one late answer must not leave places empty."""
 GONE = (404, 410)
 LOST_PLACE = (400, *GONE, 422)
 """How systems answer a cursor that ended, or a page that is no longer there."""
@@ -68,6 +77,8 @@ class StreamReader:
         self._system = system
         self._title = title
         self._folder = folder
+        self.has_answer = asyncio.Event()
+        """Set as soon as the system has answered one call of any stream."""
 
     async def read(self, stream: Stream, earlier: Mapping[str, Sequence[Record]]) -> Fetched:
         """Fetch the stream until one reading of it is whole, or give up as `incomplete`.
@@ -109,6 +120,7 @@ class StreamReader:
         with PageWriter(path, system=self._system, stream=stream.name) as writer:
 
             def take(page: Page, parent_id: str | None, expected: int | None) -> None:
+                self.has_answer.set()
                 is_total = page.number == 1 or not stream.is_announced_once
                 total = stream.announced(page.reply.data) if is_total else None
                 tally.add(page.records, total, parent_id)
@@ -127,14 +139,14 @@ class StreamReader:
                 report(Progress(self._system, stream.name, writer.pages, expected, tally.records))
 
             if stream.request is not None:
-                async for page in self._pages(stream, stream.request):
-                    take(page, None, page.expected_pages)
+                async with aclosing(self._pages(stream, stream.request)) as pages:
+                    async for page in pages:
+                        take(page, None, page.expected_pages)
             elif stream.children is not None:
                 children = stream.children(earlier)
-                for start in range(0, len(children), CHILDREN_AT_ONCE):
-                    chunk = children[start : start + CHILDREN_AT_ONCE]
-                    for child, pages in zip(chunk, await self._all(stream, chunk), strict=True):
-                        for page in pages:
+                async with aclosing(self._answers(stream, children)) as answers:
+                    async for child, found in answers:
+                        for page in found:
                             take(page, child.parent_id, len(children))
         tally.finish()
         result = replace(
@@ -145,64 +157,72 @@ class StreamReader:
         )
         return Fetched(result, kept)
 
-    async def _all(self, stream: Stream, children: Sequence[Child]) -> list[list[Page]]:
-        """Make the sub-calls of a chunk together, answers in the order of their parents."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                many = len(children) > 1
-                tasks = [
-                    group.create_task(self._child(stream, child, is_one_of_many=many))
-                    for child in children
-                ]
-        except ExceptionGroup as errors:
-            # The first refusal says what is wrong; `except*` would wrap it in a group again.
-            raise errors.exceptions[0] from None
-        return [task.result() for task in tasks]
+    def _answers(
+        self, stream: Stream, children: Sequence[Child]
+    ) -> AsyncGenerator[tuple[Child, list[Page]]]:
+        """Make the sub-calls, some at the same time; answers in the order of their parents."""
 
-    async def _child(self, stream: Stream, child: Child, *, is_one_of_many: bool) -> list[Page]:
-        # A call that is the only one of its list was not named by another: its address is wrong.
-        try:
-            return [page async for page in self._pages(stream, child.request)]
-        except ApiError as error:
-            if error.status in GONE and is_one_of_many:
-                raise ParentGoneError(error.message) from error
-            raise
+        async def ask(child: Child) -> list[Page]:
+            try:
+                async with aclosing(self._pages(stream, child.request)) as pages:
+                    return [page async for page in pages]
+            except ApiError as error:
+                # An only call was not named by another one: its address is wrong.
+                if error.status in GONE and len(children) > 1:
+                    raise ParentGoneError(error.message) from error
+                raise
 
-    async def _pages(self, stream: Stream, request: Request) -> AsyncIterator[Page]:
+        return in_order(ask, children, CHILDREN_FOR_A_PLACE * self._client.concurrency)
+
+    async def _pages(self, stream: Stream, request: Request) -> AsyncGenerator[Page]:
         """Every page of a list; raises ListChangedError if some may have been missed."""
-        seen: list[frozenset[str]] = []
+        seen: list[tuple[Request, frozenset[str]]] = []
         number = 0
         paginator = stream.paginator()
         may_move = paginator.is_by_place and not stream.is_proven_elsewhere
+        at_once = self._client.concurrency
+        reading = paginate(self._client, request, paginator, stream.records, at_once=at_once)
         try:
-            async for page in paginate(self._client, request, paginator, stream.records):
-                number = page.number
-                may_move = may_move and stream.announced(page.reply.data) is None
-                if may_move:
-                    seen.append(frozenset(key_of(stream, record) for record in page.records))
-                yield page
+            async with aclosing(reading):
+                async for page in reading:
+                    number = page.number
+                    may_move = may_move and stream.announced(page.reply.data) is None
+                    if may_move:
+                        seen.append((page.reply.request, _keys(stream, page.records)))
+                    yield page
         except ApiError as error:
             if number and error.status in LOST_PLACE:
                 raise ListChangedError(f"page {number + 1} was refused: {error}") from error
             raise
         if may_move:
-            await self._look_again(stream, request, seen)
+            await self._look_again(stream, seen)
 
     async def _look_again(
-        self, stream: Stream, request: Request, seen: Sequence[frozenset[str]]
+        self, stream: Stream, seen: Sequence[tuple[Request, frozenset[str]]]
     ) -> None:
         """Read all pages but the last anew: behind the last there is nothing to miss.
 
         An empty page may only look like the end: it has to come twice.
         """
-        ends_empty = len(seen) > 1 and not seen[-1]
-        again = paginate(self._client, request, stream.paginator(), stream.records)
-        async with aclosing(again):
-            for number, keys in enumerate(seen if ends_empty else seen[:-1], start=1):
-                page = await anext(again, None)
-                found = [] if page is None else page.records
-                if {key_of(stream, record) for record in found} != keys:
+        ends_empty = len(seen) > 1 and not seen[-1][1]
+        again = seen if ends_empty else seen[:-1]
+        requests = [request for request, _keys_before in again]
+        replies = in_order(self._client.get, requests, self._client.concurrency)
+        async with aclosing(replies):
+            for number, (_request, keys) in enumerate(again, start=1):
+                try:
+                    _asked, reply = await anext(replies)
+                except ApiError as error:
+                    if error.status in LOST_PLACE:
+                        raise ListChangedError(f"page {number} is not there any more") from error
+                    raise
+                found = records_of(self._client.system, reply, stream.records)
+                if _keys(stream, found) != keys:
                     raise ListChangedError(f"page {number} held other records a moment later")
+
+
+def _keys(stream: Stream, records: Sequence[Record]) -> frozenset[str]:
+    return frozenset(key_of(stream, record) for record in records)
 
 
 def without(names: Sequence[str], body: str) -> str:

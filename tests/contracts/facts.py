@@ -50,8 +50,8 @@ class Facts:
     """Every call is first answered with where to ask it: it takes two, and faults strike one."""
     made_keys: frozenset[str] = frozenset()
     """Lists whose records get their key from where they stand: none can lack it."""
-    calls_in_turn: int = 99
-    """How many calls are made one after the other, before sub-calls are under way together."""
+    calls_in_turn: int = 1
+    """How many calls are made one after the other, before several are under way together."""
     names: frozenset[str] = frozenset()
     """Secrets that say who asks rather than prove it: of wrong keys they are the right part."""
     next_path: str = ""

@@ -42,7 +42,7 @@ def test_a_reply_carries_all_that_was_received(wire: Any, rig: Any, now: datetim
 def test_a_client_cannot_write() -> None:
     """It asks and waits, nothing else; a question by POST goes only where POST is known to read."""
     public = {name for name in vars(ApiClient) if not name.startswith("_")}
-    assert public == {"get", "pause"}
+    assert public == {"get", "pause", "concurrency"}
 
 
 @pytest.mark.parametrize(

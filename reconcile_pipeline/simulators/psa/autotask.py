@@ -6,6 +6,7 @@ language in `autotask_queries`, the units in `autotask_units`, changes in `autot
 
 import hmac
 import json
+from bisect import bisect_right
 from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -201,15 +202,23 @@ class Autotask(Simulator):
 
     def _count(self, query: Query, entity: str) -> Answer:
         found = self._entity(entity)
-        matches = _search(query, found).matches
-        return Answer({"queryCount": sum(matches(row) for row in found.rows())})
+        return Answer({"queryCount": len(self._matching(found, _search(query, found)))})
+
+    def _matching(self, entity: Entity, search: Search) -> list[dict[str, Any]]:
+        """The rows that a query selects, by id; looked for once, and not for each of its pages."""
+        key = (entity.name, search.filter_text)
+        if key not in self.state.cache:
+            rows = entity.rows()
+            self.state.cache[key] = [row for row in rows if search.matches(row)]
+        found: list[dict[str, Any]] = self.state.cache[key]
+        return found
 
     def _page(self, query: Query, entity: Entity, search: Search, after: int | None) -> Answer:
-        rows = [row for row in entity.rows() if search.matches(row)]
+        rows = self._matching(entity, search)
         if search.fields and "id" not in search.fields and len(rows) > search.size:
             raise refuse("IncludeFields must contain id when there is more than one page.")
         size = min(search.size, self.state.most_per_page or search.size)
-        start = 0 if after is None else sum(row["id"] <= after for row in rows)
+        start = 0 if after is None else bisect_right(rows, after, key=lambda row: int(row["id"]))
         page = rows[start : start + size]
         following = None
         if start + size < len(rows):

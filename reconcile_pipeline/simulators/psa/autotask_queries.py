@@ -38,6 +38,8 @@ class Search:
     size: int
     fields: tuple[str, ...]
     """Names as the API writes them; empty for all."""
+    filter_text: str
+    """The filter once more, as text: two queries with the same one select the same rows."""
 
 
 def refuse(message: str) -> Refusal:
@@ -64,7 +66,8 @@ def read_search(text: str | bytes, fields: Mapping[str, str]) -> Search:
     if reader.alternatives > MOST_ALTERNATIVES:
         raise refuse("Queries are limited to 500 or fewer 'OR' conditions.")
     wanted = query.get("includefields") or []
-    return Search(matches, size, tuple(reader.field(name) for name in wanted))
+    asked = tuple(reader.field(name) for name in wanted)
+    return Search(matches, size, asked, json.dumps(query["filter"], sort_keys=True))
 
 
 class _FilterReader:

@@ -132,6 +132,12 @@ class HaloPsa(Simulator):
 
     def _rows(self, kind: str) -> list[tuple[int, Callable[..., Row]]]:
         """Every record of a list as its number and what writes it, in the order of numbers."""
+        if kind not in self.state.cache:
+            self.state.cache[kind] = sorted(self._writers(kind), key=lambda pair: pair[0])
+        found: list[tuple[int, Callable[..., Row]]] = self.state.cache[kind]
+        return found
+
+    def _writers(self, kind: str) -> list[tuple[int, Callable[..., Row]]]:
         world, view = self.psa.world, self.view
         found: list[tuple[int, Callable[..., Row]]]
         if kind == "client":
@@ -145,7 +151,7 @@ class HaloPsa(Simulator):
                 (invoice_id(a.id), lambda a=a, **asked: view.invoice(a, **asked))
                 for a in world.agreements
             ]
-        return sorted(found, key=lambda pair: pair[0])
+        return found
 
     def _updated(
         self, query: Query, rows: list[tuple[int, Callable[..., Row]]]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qsl
 
 from reconcile_pipeline.simulators.faults import Fault
@@ -26,6 +26,7 @@ from reconcile_pipeline.simulators.world.records import KASEYA_BMS, PULSEWAY, Ag
 LOGIN = "/v2/security/authenticate"
 LARGEST_PAGE = 100
 HOUR_SECONDS = 3600.0
+Made = TypeVar("Made")
 TOLD_IN_BODY = frozenset({400, 403, 404, 405})
 """Refusals that come with status 200: the description of the API knows no other status."""
 
@@ -191,14 +192,15 @@ class Kaseya(Simulator):
             "filter.billingcycle": "billingCycle",
             "filter.accountname": "accountName",
         }
-        rows = [
-            records.contract(agreement, names[agreement.company_id])
-            for agreement in self.state.world.agreements
-        ]
+
+        def write(agreement: Agreement) -> dict[str, Any]:
+            return records.contract(agreement, names[agreement.company_id])
+
+        found = self.state.world.agreements
         for asked, name in filters.items():
             if value := query.params.get(asked, ""):
-                rows = [row for row in rows if (row[name] or "").lower() == value.lower()]
-        return _page(query, rows, dict)
+                found = [each for each in found if _is_word(write(each)[name], value)]
+        return _page(query, found, write)
 
     def _lookup(self, query: Query) -> Answer:
         account_id = number(query, "accountid", 0)
@@ -217,23 +219,24 @@ class Kaseya(Simulator):
         return _page(query, sold, records.service)
 
     def _made(self) -> dict[int, Invoice]:
-        if "invoices" not in self.state.cache:
-            made = {invoice.id: invoice for invoice in self.book.invoices()}
-            self.state.cache["invoices"] = made
-        found: dict[int, Invoice] = self.state.cache["invoices"]
-        return found
+        return self._once(
+            "invoices", lambda: {invoice.id: invoice for invoice in self.book.invoices()}
+        )
 
     def _invoices(self, query: Query) -> Answer:
         since = query.params.get("filter.createdfrom", "")[:10]
         until = query.params.get("filter.createdto", "9999")[:10]
         account_id = number(query, "filter.accountid", 0)
         names = self._names()
-        found = [
-            invoice
-            for invoice in self._made().values()
-            if since <= invoice.made_on.isoformat() <= until
-            and account_id in (0, invoice.account_id)
-        ]
+        found = self._once(
+            ("invoices", since, until, account_id),
+            lambda: [
+                invoice
+                for invoice in self._made().values()
+                if since <= invoice.made_on.isoformat() <= until
+                and account_id in (0, invoice.account_id)
+            ],
+        )
         write = lambda invoice: records.invoice(invoice, names[invoice.account_id])  # noqa: E731
         return _page(query, found, write, is_counted=False)
 
@@ -266,10 +269,21 @@ class Kaseya(Simulator):
         )
 
     def _names(self) -> dict[int, str]:
-        return {company.id: company.name for company in self.state.world.companies}
+        return self._once(
+            "names", lambda: {company.id: company.name for company in self.state.world.companies}
+        )
 
     def _agreements(self) -> dict[int, Agreement]:
-        return {agreement.id: agreement for agreement in self.state.world.agreements}
+        return self._once(
+            "agreements", lambda: {each.id: each for each in self.state.world.agreements}
+        )
+
+    def _once(self, key: Any, make: Callable[[], Made]) -> Made:  # noqa: ANN401
+        """What was made before, until the world changes."""
+        if key not in self.state.cache:
+            self.state.cache[key] = make()
+        made: Made = self.state.cache[key]
+        return made
 
 
 class Pulseway(Kaseya):
@@ -309,6 +323,10 @@ def _moment_of(query: Query, name: str, default: datetime) -> datetime:
 
 def _one(result: dict[str, Any]) -> Answer:
     return Answer({"success": True, "error": None, "result": result})
+
+
+def _is_word(value: str | None, wanted: str) -> bool:
+    return (value or "").lower() == wanted.lower()
 
 
 def _missing(what: str) -> Refusal:

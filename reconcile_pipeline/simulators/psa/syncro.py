@@ -13,7 +13,12 @@ from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from reconcile_pipeline.simulators.psa.syncro_records import Row, SyncroState, SyncroView
+from reconcile_pipeline.simulators.psa.syncro_records import (
+    Row,
+    SyncroState,
+    SyncroView,
+    is_disabled,
+)
 from reconcile_pipeline.simulators.server import Answer, Query, Refusal, Simulator, Write, number
 from reconcile_pipeline.simulators.world.records import Agreement, Line
 
@@ -90,10 +95,10 @@ class Syncro(Simulator):
         return Answer(own | {"user_token": self.credentials["api_token"], "permissions": {}})
 
     def _customers(self, query: Query) -> Answer:
-        rows = [self.view.customer(company) for company in self.psa.world.companies]
+        companies = self.psa.world.companies
         if query.params.get("include_disabled") != "true":
-            rows = [row for row in rows if not row["disabled"]]
-        return self._page(query, "customers", rows, lambda row: row, has_meta=True)
+            companies = [company for company in companies if not is_disabled(company)]
+        return self._page(query, "customers", companies, self.view.customer, has_meta=True)
 
     def _schedules(self, query: Query) -> Answer:
         has_lines = self.psa.has_lines_in_list

@@ -57,7 +57,7 @@ class Scale:
     filler_products: int
 
 
-SCALES = {"small": Scale(40, 1, 30), "medium": Scale(400, 4, 300), "large": Scale(5000, 25, 1500)}
+SCALES = {"small": Scale(40, 1, 30), "medium": Scale(400, 4, 300), "large": Scale(5300, 25, 1500)}
 PROSPECT_SHARE = 0.08
 EXCLUDED_KINDS = ("inactive", "no_type", "deleted", "vendor", "client_and_prospect")
 OWN_NAME = "Northgate Managed IT (internal)"

@@ -4,7 +4,7 @@ Envelopes and bare arrays, page arithmetic, and the checks inside a recurring in
 required fields can't express. Which lists there are is said in `halopsa`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
 from math import ceil
@@ -62,7 +62,7 @@ class HaloPages:
     def first(self, request: Request) -> Request:
         """Ask for page 1."""
         self._page, self._before = 1, None
-        return self._numbered(request)
+        return self._numbered(request, self._page)
 
     def next(self, request: Request, reply: Reply, count: int) -> Request | None:
         """Go on to the next page. Raises `ApiError` (incomplete) for an array that may be cut."""
@@ -73,11 +73,16 @@ class HaloPages:
         if is_over:
             return None
         self._page += 1
-        return self._numbered(request)
+        return self._numbered(request, self._page)
 
     def expected_pages(self, reply: Reply) -> int | None:
         """Work out the number of pages, where the reply tells the total."""
         return None if isinstance(reply.data, list) else self._total_pages(reply.data)
+
+    def following(self, request: Request, reply: Reply, count: int) -> Iterable[Request]:  # noqa: ARG002
+        """Count up to the number of pages, where the reply tells the total."""
+        total = self.expected_pages(reply) or 1
+        return (self._numbered(request, number) for number in range(2, total + 1))
 
     def _total_pages(self, data: object) -> int:
         size = count_at(data, "page_size") or self._size
@@ -94,9 +99,9 @@ class HaloPages:
         self._before = ids
         return count < min(UNPAGED_ROWS, self._size) or count > self._size
 
-    def _numbered(self, request: Request) -> Request:
+    def _numbered(self, request: Request, number: int) -> Request:
         return with_params(
-            request, pageinate="true", page_size=str(self._size), page_no=str(self._page)
+            request, pageinate="true", page_size=str(self._size), page_no=str(number)
         )
 
 

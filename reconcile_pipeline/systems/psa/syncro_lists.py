@@ -4,7 +4,7 @@ Customers announce their pages; schedules and products may not, and the length o
 promise. No settings and no refusals here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 from reconcile_pipeline.http import Reply, Request
@@ -44,6 +44,11 @@ class SyncroPages:
     def expected_pages(self, reply: Reply) -> int | None:
         """Read the announced number of pages, where it is announced."""
         return count_at(reply.data, "meta.total_pages")
+
+    def following(self, request: Request, reply: Reply, count: int) -> Iterable[Request]:  # noqa: ARG002
+        """Count up to the announced number of pages, where it is announced."""
+        total = self.expected_pages(reply) or 1
+        return (with_params(request, page=str(number)) for number in range(2, total + 1))
 
 
 def announced(data: object) -> int | None:

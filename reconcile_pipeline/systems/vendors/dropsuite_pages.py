@@ -3,6 +3,7 @@
 Hosts and versions differ in which of them they answer with, so each list takes all three.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -50,7 +51,7 @@ class AnyEnvelope:
     def first(self, request: Request) -> Request:
         """Ask for the first page."""
         self._page = 1
-        return self._numbered(request)
+        return self._numbered(request, self._page)
 
     def next(self, request: Request, reply: Reply, count: int) -> Request | None:  # noqa: ARG002
         """Go on as the page's envelope says. Raises `PipelineError` (shape) if it doesn't."""
@@ -66,14 +67,20 @@ class AnyEnvelope:
         if following is None:
             return None
         self._page = following
-        return self._numbered(request)
+        return self._numbered(request, self._page)
 
     def expected_pages(self, reply: Reply) -> int | None:
         """Read the announced number of pages, where the envelope tells."""
         return count_at(reply.data, "pagination.total_pages")
 
-    def _numbered(self, request: Request) -> Request:
-        pages = {"page": str(self._page), "per_page": self._size}
+    def following(self, request: Request, reply: Reply, count: int) -> Iterable[Request]:  # noqa: ARG002
+        """Count up to the announced last page, where the envelope tells."""
+        is_counted = isinstance(reply.data, dict) and "result_set" in reply.data
+        total = self.expected_pages(reply) if is_counted else None
+        return (self._numbered(request, number) for number in range(2, (total or 1) + 1))
+
+    def _numbered(self, request: Request, number: int) -> Request:
+        pages = {"page": str(number), "per_page": self._size}
         return replace(request, params={**request.params, **pages})
 
 

@@ -1,0 +1,90 @@
+"""The server's side of pull_speed.py: one simulated PSA after another, over one world.
+
+Notes when each call came in and when its answer had gone, by the monotonic clock of its process.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from reconcile_pipeline.simulators.psa.kaseya import KaseyaState
+from reconcile_pipeline.simulators.registry import PSAS
+from reconcile_pipeline.simulators.serve import Simulation, running
+from reconcile_pipeline.simulators.server import Simulator, Throttle
+from reconcile_pipeline.simulators.world.build import Size, build_world
+
+LIMITS: dict[str, tuple[int | None, float]] = {
+    "connectwise": (None, 60.0),
+    "autotask": (10_000, 3600.0),
+    "halopsa": (300, 300.0),
+    "syncro": (180, 60.0),
+    "kaseya_bms": (1500, 3600.0),
+    "pulseway": (1500, 3600.0),
+}
+"""Calls in how many seconds, as the vendors document it; None: not documented."""
+SETTINGS = {
+    "halopsa": "requests_per_5_minutes",
+    "syncro": "requests_per_minute",
+    "kaseya_bms": "requests_per_hour",
+    "pulseway": "requests_per_hour",
+}
+NEVER_REACHED = 100_000
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Serve this PSA with this latency."""
+
+    psa: str
+    latency_ms: int
+
+
+def serve(parent: Connection, folder: Path, size: Size, seed: int, limits: str) -> None:
+    """Serve what the parent asks for, one PSA at a time, until it sends None."""
+    world = build_world(seed, size, datetime.now(UTC).date())
+    while (ask := parent.recv()) is not None:
+        seen: list[tuple[float, float]] = []
+        with running(
+            world, psa=ask.psa, latency_ms=ask.latency_ms, has_vendors=False
+        ) as simulation:
+            _watch(simulation.systems[ask.psa].app, seen)
+            parent.send(_configure(simulation, folder / ask.psa, ask.psa, limits))
+            parent.recv()
+        parent.send(([arrived for arrived, _ in seen], [answered for _, answered in seen]))
+
+
+def _watch(app: Simulator, seen: list[tuple[float, float]]) -> None:
+    """Note every call; the server asks the class for its way to be called, so that is wrapped."""
+    kind = type(app)
+    called: Callable[..., Any] = kind.__dict__.get("_unwatched", kind.__call__)
+
+    async def watched(self: Simulator, *message: Any) -> None:  # noqa: ANN401 - ASGI's
+        arrived = time.monotonic()
+        await called(self, *message)
+        seen.append((arrived, time.monotonic()))
+
+    setattr(kind, "_unwatched", called)  # noqa: B010 - of this process alone
+    setattr(kind, "__call__", watched)  # noqa: B010
+
+
+def _configure(simulation: Simulation, folder: Path, psa: str, limits: str) -> Path:
+    """Write the settings, with the limit that the client keeps; the server enforces the real one."""
+    config = folder / "reconcile.toml"
+    simulation.write_config(config)
+    most, seconds = LIMITS[psa]
+    state = simulation.systems[psa].state
+    if limits == "sheets" and most is not None:
+        state.throttle = Throttle(most, seconds, retry_after=None)
+    if isinstance(state, KaseyaState) and limits == "none":
+        state.calls_per_hour = 10**9
+    if name := SETTINGS.get(psa):
+        kept = most if limits == "sheets" else NEVER_REACHED
+        text = re.sub(rf"^{name} = .*\n", "", config.read_text(encoding="utf-8"), flags=re.M)
+        text = text.replace(f"[systems.{psa}]\n", f"[systems.{psa}]\n{name} = {kept}\n")
+        config.write_text(text, encoding="utf-8")
+    return config

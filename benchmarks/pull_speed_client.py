@@ -42,7 +42,8 @@ def pull_once(config: Path, name: str, landing: Path) -> Pulled:
     settings = load_settings(config)
     (account,) = [system for system in settings.systems if system.name == name]
     system = SYSTEMS[account.kind]
-    assert system.client is not None, "a PSA is pulled over HTTP"
+    if system.client is None:
+        raise TypeError(f"{name} is not pulled over HTTP")
     landing.mkdir()
     now = datetime.now(UTC)
     pull = Pull(
@@ -56,7 +57,7 @@ def pull_once(config: Path, name: str, landing: Path) -> Pulled:
     )
 
     async def collect() -> Manifest:
-        return [manifest async for manifest in pull_all([pull])][0]
+        return await anext(pull_all([pull]))
 
     before = _mb_at_most()
     started = time.perf_counter()

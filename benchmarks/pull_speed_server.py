@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from reconcile_pipeline.simulators.psa.kaseya import KaseyaState
-from reconcile_pipeline.simulators.registry import PSAS
 from reconcile_pipeline.simulators.serve import Simulation, running
 from reconcile_pipeline.simulators.server import Simulator, Throttle
 from reconcile_pipeline.simulators.world.build import Size, build_world
@@ -54,7 +53,8 @@ def serve(parent: Connection, folder: Path, size: Size, seed: int, limits: str) 
         ) as simulation:
             _watch(simulation.systems[ask.psa].app, seen)
             parent.send(_configure(simulation, folder / ask.psa, ask.psa, limits))
-            parent.recv()
+            if parent.recv() is None:
+                return
         parent.send(([arrived for arrived, _ in seen], [answered for _, answered in seen]))
 
 
@@ -73,7 +73,7 @@ def _watch(app: Simulator, seen: list[tuple[float, float]]) -> None:
 
 
 def _configure(simulation: Simulation, folder: Path, psa: str, limits: str) -> Path:
-    """Write the settings, with the limit that the client keeps; the server enforces the real one."""
+    """Write the settings with the limit to keep; with the sheets' limits the server enforces it."""
     config = folder / "reconcile.toml"
     simulation.write_config(config)
     most, seconds = LIMITS[psa]
@@ -84,7 +84,9 @@ def _configure(simulation: Simulation, folder: Path, psa: str, limits: str) -> P
         state.calls_per_hour = 10**9
     if name := SETTINGS.get(psa):
         kept = most if limits == "sheets" else NEVER_REACHED
-        text = re.sub(rf"^{name} = .*\n", "", config.read_text(encoding="utf-8"), flags=re.M)
+        text = re.sub(
+            rf"^{name} = .*\n", "", config.read_text(encoding="utf-8"), flags=re.MULTILINE
+        )
         text = text.replace(f"[systems.{psa}]\n", f"[systems.{psa}]\n{name} = {kept}\n")
         config.write_text(text, encoding="utf-8")
     return config

@@ -19,9 +19,14 @@ from reconcile_pipeline.http.exchange import CallStats, Limits
 _TOO_MANY = 429
 _REFUSALS = frozenset({_TOO_MANY, 503})
 _GOOD = 400
-_SHARE = 0.97
-"""Of the pace that was refused, what is tried next."""
-_RECOVERY_SECONDS = 60.0
+_LESS = 0.97
+"""Of the pace that was refused, what is tried next at most."""
+_LEAST = 0.7
+"""And at least: calls that waited after a refusal make the pace look slower than it was."""
+_MORE = 1.25
+"""Of the pace at which calls went through, what may be tried."""
+_RECOVERY = 40.0
+"""Seconds without a refusal until twice the pace is tried."""
 _ENOUGH = 10
 """Good answers that it takes to say at which pace they came."""
 
@@ -92,18 +97,18 @@ class Spread:
 
 
 class Learned:
-    """The pace that a host bears which does not tell its limit: what went through between refusals.
+    """The pace that a host bears which does not tell its limit: found out from what it refuses.
 
     Unknown until the host has refused twice with enough good answers between: what goes through
     before the first refusal is a burst, which no pace can keep up. From then on a little less is
-    tried, and more again as time passes without a refusal: slowly near the pace that was refused,
-    twice as fast after a minute.
+    tried than was refused, and not much more than went through; and more again as time passes
+    without a refusal: slowly near the pace that was refused, twice as fast after 40 seconds.
     """
 
     def __init__(self) -> None:
         self._counted_since: float | None = None
         self._went_through = 0
-        self._rate: float | None = None
+        self._rate = inf
         self._learned_at = 0.0
         self._due = -inf
 
@@ -113,9 +118,7 @@ class Learned:
 
     def enter(self, now: float) -> None:
         """Move the next turn on."""
-        if self._rate is not None:
-            grown = ((now - self._learned_at) / _RECOVERY_SECONDS) ** 3
-            self._due = max(self._due, now) + 1 / (self._rate * (_SHARE + grown))
+        self._due = max(self._due, now) + 1 / self._pace(now)
 
     def leave(self, now: float) -> None:
         """Only good answers are counted."""
@@ -130,9 +133,15 @@ class Learned:
         if since is not None and (self._went_through < _ENOUGH or now <= since):
             return
         if since is not None:
-            self._rate = self._went_through / (now - since)
-            self._learned_at = now
+            went_through, tried = self._went_through / (now - since), self._pace(now)
+            if tried < inf:
+                went_through = min(tried, max(_MORE * went_through, _LEAST * tried))
+            self._rate, self._learned_at = went_through * _LESS, now
         self._counted_since, self._went_through = now, 0
+
+    def _pace(self, now: float) -> float:
+        """Calls a second."""
+        return self._rate * (1 + ((now - self._learned_at) / _RECOVERY) ** 3)
 
 
 class Pace:
@@ -187,7 +196,8 @@ class Pace:
             yield
         finally:
             self._resting -= 1
-            self._admit()
+            # Not at once: the call that has waited goes on now, and is to be the first.
+            asyncio.get_running_loop().call_soon(self._admit)
 
     def _leave(self) -> None:
         self._under_way -= 1

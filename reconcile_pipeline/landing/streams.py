@@ -135,7 +135,7 @@ class StreamReader:
                     tally.add_parent(parent_id)
                 watch.see(page)
                 if stream.is_needed_later:
-                    kept.extend(page.records)
+                    kept.extend(map(stream.keeps, page.records) if stream.keeps else page.records)
                 report(Progress(self._system, stream.name, writer.pages, expected, tally.records))
 
             if stream.request is not None:

@@ -113,7 +113,9 @@ class Stream:
     withheld: tuple[str, ...] = ()
     """Names of text fields that hold keys, anywhere on a page: they are landed as null."""
     is_needed_later: bool = False
-    """Keep the parsed records until the pull ends, for a later stream's `children`."""
+    """Keep the parsed records until the pull ends, for a later stream's `children` or `plan`."""
+    keeps: Callable[[Record], Record] | None = None
+    """What of a record later streams read, where lists are long; None: all of it."""
     children: Callable[[Mapping[str, Sequence[Record]]], list[Child]] | None = None
     changes: Changes | None = None
     """How to ask for changes only; None: this list is always read in full."""

@@ -61,6 +61,11 @@ def advised(
     )
 
 
+def only(*names: str) -> Callable[[Record], Record]:
+    """Return what makes a record small: these fields of it, where it has them."""
+    return lambda record: {name: record[name] for name in names if name in record}
+
+
 def at(record: object, path: str) -> Any:  # noqa: ANN401 - a JSON value
     """Return the value at a dotted path; None where any step is missing."""
     value = record

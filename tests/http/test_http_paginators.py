@@ -149,13 +149,16 @@ def read(rig: Any, path: str, paginator: Any, records: Any, **options: Any) -> A
     return rig.run(work, limits=Limits(attempts=1))
 
 
+@pytest.mark.parametrize("at_once", [1, 4])
 @pytest.mark.parametrize("count", SIZES)
 @pytest.mark.parametrize("path", WAYS)
-def test_every_record_arrives_once_in_order(wire: Any, rig: Any, path: str, count: int) -> None:
+def test_every_record_arrives_once_in_order(
+    wire: Any, rig: Any, path: str, count: int, at_once: int
+) -> None:
     """Empty, one, one short, full, one over, many: the exact records and the exact calls."""
     make, records, calls = WAYS[path]
     shelf = Shelf(wire, count)
-    pages = read(rig, path, make(), records)
+    pages = read(rig, path, make(), records, at_once=at_once)
     assert [row for page in pages for row in page.records] == shelf.rows
     assert len(wire.seen) == calls(count)
     assert [page.number for page in pages] == list(range(1, len(pages) + 1))

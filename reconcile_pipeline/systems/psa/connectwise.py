@@ -21,12 +21,13 @@ from reconcile_pipeline.systems.base import Account, Changes, Child, Record, Str
 from reconcile_pipeline.systems.psa.connectwise_account import FIELDS, make_client, make_writer
 from reconcile_pipeline.systems.psa.connectwise_refusals import PERMISSIONS, diagnose
 from reconcile_pipeline.systems.psa.connectwise_scope import (
+    SCOPE_FIELDS,
     agreement_excluded_reason,
     cycle_options,
     types_in_scope,
 )
 from reconcile_pipeline.systems.psa.connectwise_writing import WRITE_BACK, tenant
-from reconcile_pipeline.systems.reading import bare_list, choice, count_at
+from reconcile_pipeline.systems.reading import bare_list, choice, count_at, only
 
 PAGE_SIZE = 1000
 
@@ -51,6 +52,7 @@ def streams(account: Account, on: date) -> list[Stream]:
         fields: str = "",
         is_needed_later: bool = False,
         tells_changes: bool = False,
+        keeps: Callable[[Record], Record] | None = None,
     ) -> Stream:
         request = Request(path, params={"fields": fields} if fields else {})
         return Stream(
@@ -63,6 +65,7 @@ def streams(account: Account, on: date) -> list[Stream]:
             empty_hint=f"The API member's security role may hide them: {PERMISSIONS[name]}.",
             is_needed_later=is_needed_later,
             changes=changes_of(request) if tells_changes else None,
+            keeps=keeps,
         )
 
     return [
@@ -89,6 +92,7 @@ def streams(account: Account, on: date) -> list[Stream]:
             ("name", "type.id", "company.id", "cancelledFlag", "agreementStatus"),
             is_needed_later=True,
             tells_changes=True,
+            keeps=only("id", *SCOPE_FIELDS),
         ),
         listed("catalogue", "/procurement/catalog", ("identifier",), tells_changes=True),
         Stream(

@@ -12,6 +12,17 @@ from reconcile_pipeline.systems.base import Record
 from reconcile_pipeline.systems.reading import at
 
 NOT_RECURRING = "NotRecurring"
+SCOPE_FIELDS = (
+    "agreementStatus",
+    "billingCycle",
+    "cancelledFlag",
+    "endDate",
+    "noEndingDateFlag",
+    "oneTimeFlag",
+    "startDate",
+    "type",
+)
+"""What of an agreement is looked at here, besides its id."""
 _UNSET = ("", "0001-01-01")
 
 

@@ -23,7 +23,7 @@ from reconcile_pipeline.systems.psa.kaseya_reading import (
     total,
 )
 from reconcile_pipeline.systems.psa.kaseya_refusals import PERMISSIONS, diagnose
-from reconcile_pipeline.systems.reading import bare_list
+from reconcile_pipeline.systems.reading import bare_list, only
 
 ACCOUNTS = "/v2/crm/accounts/summary"
 Earlier = Mapping[str, Sequence[Record]]
@@ -46,7 +46,7 @@ class _Lists:
         required: tuple[str, ...],
         *,
         account: str | None = None,
-        is_needed_later: bool = True,
+        keeps: Callable[[Record], Record] | None = None,
         changes: Changes | None = None,
     ) -> Stream:
         """One list that announces how many records it has."""
@@ -60,7 +60,8 @@ class _Lists:
             account=account,
             may_be_empty=False,
             empty_hint=_hint(name),
-            is_needed_later=is_needed_later,
+            is_needed_later=keeps is not None,
+            keeps=keeps,
             changes=changes,
         )
 
@@ -100,6 +101,7 @@ def streams(account: Account, on: date) -> list[Stream]:
             "accounts",
             ACCOUNTS,
             ("accountName", "isActive"),
+            keeps=only("id", "accountName"),
             changes=account_changes() if account.flag("ask_for_changed_accounts") else None,
         ),
         lists.whole(
@@ -107,10 +109,9 @@ def streams(account: Account, on: date) -> list[Stream]:
             "/v2/finance/contracts/summary",
             ("contractName", "accountName", "contractType", "status"),
             account="accountName",
+            keeps=only("id", *scope.SCOPE_FIELDS),
         ),
-        lists.whole(
-            "services", "/v2/admin/finance/services/lookup", ("name",), is_needed_later=False
-        ),
+        lists.whole("services", "/v2/admin/finance/services/lookup", ("name",)),
         Stream(
             name="account_contracts",
             paginator=SinglePage,
@@ -167,6 +168,7 @@ def _invoice_streams(lists: _Lists, account: Account, on: date) -> list[Stream]:
             empty_hint="No invoice was made within a billing cycle of any contract, or it is"
             f" hidden. {_hint('invoices')}",
             is_needed_later=True,
+            keeps=only("id", *invoices.HEAD_FIELDS),
         ),
         _plan(
             "invoice_scope",
@@ -182,6 +184,7 @@ def _invoice_streams(lists: _Lists, account: Account, on: date) -> list[Stream]:
             children=invoice_details,
             is_guarded=False,
             is_needed_later=True,
+            keeps=only(*invoices.LINE_FIELDS),
         ),
         # Guarded: a role that hides some invoices would show fewer contracts with one.
         _plan(

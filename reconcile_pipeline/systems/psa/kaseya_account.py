@@ -113,13 +113,7 @@ def make_client(account: Account) -> ApiClient:
             },
             secrets=frozenset({user, password}),
         ),
-        limits=Limits(
-            concurrency=4,
-            per_window=per_hour,
-            window_seconds=HOUR_SECONDS,
-            # Half at once: most pulls need less than that, and then nobody waits.
-            burst=per_hour // 2,
-        ),
+        limits=Limits(concurrency=4, per_window=per_hour, window_seconds=HOUR_SECONDS),
         secrets=(user, password),
         explain=explain,
         stands_for=stands_for,

@@ -12,6 +12,9 @@ from reconcile_pipeline.model import Category, PipelineError
 from reconcile_pipeline.systems.base import Record
 from reconcile_pipeline.systems.psa.kaseya_scope import day_of
 
+HEAD_FIELDS = ("accountId", "grandTotal", "invoiceDate", "statusName")
+LINE_FIELDS = ("contractId", "invoiceId", "typeName")
+"""What is looked at here of an invoice, besides its id, and of its lines."""
 LATENESS = timedelta(days=15)
 """How much later than a cycle ago the last invoice may be due: not every month runs on the 1st."""
 

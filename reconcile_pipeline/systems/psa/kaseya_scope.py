@@ -15,6 +15,8 @@ RECURRING = "recurring services"
 MONTHS = {"weekly": 1, "monthly": 1, "quarterly": 3, "semi-annually": 6, "yearly": 12}
 LONGEST = 12
 """Months that a cycle of an unknown name is taken to last: too many only cost calls."""
+SCOPE_FIELDS = ("accountName", "billingCycle", "contractType", "endDate", "startDate", "status")
+"""What of a contract is looked at here, besides its id."""
 _NO_CYCLE = frozenset({"", "none"})
 
 

@@ -25,6 +25,7 @@ from reconcile_pipeline.systems.psa.syncro_lists import (
     plan_schedules,
     read_schedule,
     read_schedules,
+    without_lines,
 )
 from reconcile_pipeline.systems.psa.syncro_refusals import PATHS, PERMISSIONS, diagnose
 from reconcile_pipeline.systems.psa.syncro_writing import WRITE_BACK
@@ -65,6 +66,7 @@ def streams(account: Account, on: date) -> list[Stream]:
             may_be_empty=False,
             empty_hint=_hint("schedules"),
             is_needed_later=True,
+            keeps=without_lines,
         ),
         Stream(
             name="products",

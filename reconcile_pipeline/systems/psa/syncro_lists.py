@@ -101,6 +101,15 @@ def quantity_of(line: Record) -> Decimal | None:
     return quantity if is_exact else None
 
 
+def without_lines(schedule: Record) -> Record:
+    """Return what is asked of a schedule later: whether it is paused and whether it has lines."""
+    return {
+        "id": schedule["id"],
+        "paused": schedule["paused"],
+        "lines": bool(schedule.get("lines")),
+    }
+
+
 def plan_schedules(earlier: Mapping[str, Sequence[Record]]) -> list[Record]:
     """Say of each schedule whether its list row tells its lines, or why it is not asked.
 

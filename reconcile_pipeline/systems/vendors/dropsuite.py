@@ -115,15 +115,15 @@ def explain(_status: int, data: Any, _text: str) -> str | None:  # noqa: ANN401 
 def make_client(account: Account) -> ApiClient:
     """Build the client; secrets are looked up here, no call is made."""
     reseller, admin = account.secret("reseller_token"), account.secret("authentication_token")
+    per_minute = whole_number(account, "requests_per_minute", 1, 100_000)
     return ApiClient(
         system=account.name,
         base_url=account.text("base_url"),
         auth=ResellerAuth(reseller),
         # An organization's own token replaces it where mailboxes are read.
         headers={ACCESS: admin},
-        limits=Limits(
-            per_window=whole_number(account, "requests_per_minute", 1, 100_000), concurrency=2
-        ),
+        # Nothing is published: two calls a second are what its clients get along with.
+        limits=Limits(per_window=per_minute, burst=min(2, per_minute - 1), concurrency=2),
         secrets=(reseller, admin),
         explain=explain,
     )

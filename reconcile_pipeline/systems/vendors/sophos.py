@@ -125,11 +125,13 @@ def make_client(account: Account) -> ApiClient:
         },
         "form",
     )
+    per_minute = whole_number(account, "requests_per_minute", 1, 10_000)
     return ApiClient(
         system=account.name,
         base_url=account.text("base_url"),
         auth=auth,
-        limits=Limits(per_window=whole_number(account, "requests_per_minute", 1, 10_000)),
+        # Ten a second are reported as well, so not all of a minute's calls go at once.
+        limits=Limits(per_window=per_minute, burst=min(10, per_minute - 1)),
         secrets=(client_id, client_secret),
         explain=explain,
     )

@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROWS_PER_WRITE = 64
+CHARACTERS_PER_WRITE = 4_000_000
+"""Several lists are written at the same time: none of them may hold many large pages back."""
 SCHEMA = pa.schema(
     [
         ("system", pa.string()),
@@ -39,6 +41,7 @@ class PageWriter:
         self._system = system
         self._stream = stream
         self._rows: list[dict[str, Any]] = []
+        self._waiting = 0
         self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
 
     def __enter__(self) -> Self:
@@ -79,13 +82,14 @@ class PageWriter:
                 "body": body,
             }
         )
-        if len(self._rows) >= ROWS_PER_WRITE:
+        self._waiting += len(body)
+        if len(self._rows) >= ROWS_PER_WRITE or self._waiting >= CHARACTERS_PER_WRITE:
             self._flush()
 
     def _flush(self) -> None:
         if self._rows:
             self._writer.write_table(pa.Table.from_pylist(self._rows, schema=SCHEMA))
-            self._rows = []
+            self._rows, self._waiting = [], 0
 
 
 def sha256_of(path: Path) -> str:

@@ -11,12 +11,13 @@ import multiprocessing
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.pull_speed_client import Pulled, pull_once
-from benchmarks.pull_speed_server import LIMITS, Ask, serve
+from benchmarks.pull_speed_jumping import pull_jumping, world_of
+from benchmarks.pull_speed_server import LIMITS, Ask, Seen, serve
 from reconcile_pipeline.simulators.registry import PSAS
 
 GOAL_RATIO = 1.10
@@ -47,59 +48,74 @@ def main() -> None:
     print()
     print(HEAD)
     print("|:---|" + "---:|" * 11)
-    context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="reconcile-bench-") as name:
-        ours, theirs = context.Pipe()
-        server = context.Process(
-            target=serve, args=(theirs, Path(name), options.size, options.seed, options.limits)
-        )
-        server.start()
-        try:
-            for psa in options.psa:
-                for latency in options.latency_ms:
-                    _measure(ours, Path(name), psa, latency, options.limits)
-        finally:
-            ours.send(None)
-            server.join()
+        pulls = _jumping if options.clock == "jumping" else _real
+        for ask, pulled, seen in pulls(options, Path(name)):
+            _show(ask, pulled, seen, options.limits)
 
 
-def _measure(server: Connection, folder: Path, psa: str, latency_ms: int, limits: str) -> None:
-    server.send(Ask(psa, latency_ms))
-    config: Path = server.recv()
+def _real(options: argparse.Namespace, folder: Path) -> Iterator[tuple[Ask, Pulled, Seen]]:
     context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        landing = folder / f"landing-{psa}-{latency_ms}"
-        pulled: Pulled = pool.apply(pull_once, (config, psa, landing))
-    # The pull is over: what the server saw of it can be asked for.
-    server.send("seen")
-    arrived: list[float]
-    answered: list[float]
-    arrived, answered = server.recv()
-    most, window = LIMITS[psa]
-    floor = _floor(pulled, len(arrived), latency_ms / 1000)
+    ours, theirs = context.Pipe()
+    server = context.Process(
+        target=serve, args=(theirs, folder, options.size, options.seed, options.limits)
+    )
+    server.start()
+    try:
+        for ask in _asks(options):
+            ours.send(ask)
+            config: Path = ours.recv()
+            with context.Pool(1) as pool:
+                landing = folder / f"landing-{ask.psa}-{ask.latency_ms}"
+                pulled: Pulled = pool.apply(pull_once, (config, ask.psa, landing))
+            # The pull is over: what the server saw of it can be asked for.
+            ours.send("seen")
+            yield ask, pulled, ours.recv()
+    finally:
+        ours.send(None)
+        server.join()
+
+
+def _jumping(options: argparse.Namespace, folder: Path) -> Iterator[tuple[Ask, Pulled, Seen]]:
+    world = world_of(options.seed, options.size)
+    for ask in _asks(options):
+        yield (ask, *pull_jumping(world, folder, ask, options.limits))
+
+
+def _asks(options: argparse.Namespace) -> list[Ask]:
+    return [Ask(psa, latency) for psa in options.psa for latency in options.latency_ms]
+
+
+def _show(ask: Ask, pulled: Pulled, seen: Seen, limits: str) -> None:
+    calls = len(seen.arrived)
+    most, window = LIMITS[ask.psa]
+    floor = _floor(pulled, seen, ask.latency_ms / 1000)
     if limits == "sheets" and most is not None:
-        floor = replace(floor, limit=(len(arrived) - 1) // most * window)
+        floor = replace(floor, limit=(calls - 1) // most * window)
     ratio = f"{pulled.seconds / floor.seconds:.2f}" if floor.seconds else "–"
     print(
-        f"| {psa} | {latency_ms} | {len(arrived):,} | {pulled.seconds:.1f} | {floor.at_once:.1f}"
-        f" | {floor.chain:.1f} | {floor.limit:.1f} | {ratio} | {pulled.mb_before:.0f}"
-        f" | {pulled.mb_most:.0f} | {_most_under_way(arrived, answered)}"
-        f" of {pulled.concurrency} | {_most_within(arrived, window):,} of"
+        f"| {ask.psa} | {ask.latency_ms} | {calls:,} | {pulled.seconds:,.1f} | {floor.at_once:,.1f}"
+        f" | {floor.chain:.1f} | {floor.limit:,.1f} | {ratio} | {pulled.mb_before:.0f}"
+        f" | {pulled.mb_most:.0f} | {_most_under_way(seen)}"
+        f" of {pulled.concurrency} | {_most_within(seen.arrived, window):,} of"
         f" {'–' if most is None else f'{most:,}'} |",
         flush=True,
     )
-    if pulled.calls != len(arrived):
-        sys.exit(f"{psa}: the manifest says {pulled.calls} calls, the server saw {len(arrived)}")
+    if pulled.calls != calls:
+        sys.exit(f"{ask.psa}: the manifest says {pulled.calls} calls, the server saw {calls}")
 
 
-def _floor(pulled: Pulled, calls: int, latency: float) -> Floor:
-    # Whatever brought no page was a login or a look-up: nothing goes before those.
-    chain = calls - pulled.pages + pulled.longest_chain
+def _floor(pulled: Pulled, seen: Seen, latency: float) -> Floor:
+    calls = len(seen.arrived)
+    # Whatever brought no page for the first time was a login or a look-up, and those go before all
+    # others; what is read twice may be asked for the second time all at once.
+    look_ups = calls - pulled.pages - seen.again
+    chain = look_ups + pulled.longest_chain + min(1, seen.again)
     return Floor(calls * latency / pulled.concurrency, chain * latency, limit=0.0)
 
 
-def _most_under_way(arrived: list[float], answered: list[float]) -> int:
-    events = sorted([(at, 1) for at in arrived] + [(at, -1) for at in answered])
+def _most_under_way(seen: Seen) -> int:
+    events = sorted([(at, 1) for at in seen.arrived] + [(at, -1) for at in seen.answered])
     most = now = 0
     for _at, change in events:
         now += change
@@ -126,6 +142,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--latency-ms", type=lambda text: [int(part) for part in text.split(",")], default=[100]
     )
+    parser.add_argument("--clock", choices=("real", "jumping"), default="real")
     parser.add_argument(
         "--limits",
         choices=("sheets", "none"),

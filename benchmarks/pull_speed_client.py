@@ -4,9 +4,12 @@ import asyncio
 import resource
 import time
 from collections import Counter
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -37,7 +40,23 @@ class Pulled:
     mb_most: float
 
 
-def pull_once(config: Path, name: str, landing: Path) -> Pulled:
+@dataclass(frozen=True)
+class Clock:
+    """By what time is told, and what runs a pull by it."""
+
+    seconds: Callable[[], float]
+    now: Callable[[], datetime]
+    run: Callable[[Coroutine[Any, Any, Manifest]], Manifest]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+REAL = Clock(time.perf_counter, _utc_now, asyncio.run)
+
+
+def pull_once(config: Path, name: str, landing: Path, clock: Clock = REAL) -> Pulled:
     """Pull one system into an empty folder."""
     settings = load_settings(config)
     (account,) = [system for system in settings.systems if system.name == name]
@@ -45,7 +64,7 @@ def pull_once(config: Path, name: str, landing: Path) -> Pulled:
     if system.client is None:
         raise TypeError(f"{name} is not pulled over HTTP")
     landing.mkdir()
-    now = datetime.now(UTC)
+    now = clock.now()
     pull = Pull(
         system=system,
         account=account,
@@ -53,16 +72,17 @@ def pull_once(config: Path, name: str, landing: Path) -> Pulled:
         period=open_period(now, settings.timezone),
         is_grace=False,
         on=local_day(now, settings.timezone),
-        now=lambda: datetime.now(UTC),
+        now=clock.now,
     )
 
     async def collect() -> Manifest:
-        return await anext(pull_all([pull]))
+        async with aclosing(pull_all([pull])) as pulls:
+            return await anext(pulls)
 
     before = _mb_at_most()
-    started = time.perf_counter()
-    manifest = asyncio.run(collect())
-    seconds = time.perf_counter() - started
+    started = clock.seconds()
+    manifest = clock.run(collect())
+    seconds = clock.seconds() - started
     if manifest.state is not PullState.COMPLETE:
         raise RuntimeError(f"{name}: {manifest.reason} {manifest.next_step}")
     streams = system.streams(account, pull.on)

@@ -5,8 +5,9 @@ Notes when each call came in and when its answer had gone, by the monotonic cloc
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,6 +36,20 @@ SETTINGS = {
 NEVER_REACHED = 100_000
 
 
+@dataclass
+class Seen:
+    """What a server noted of the calls of one pull."""
+
+    arrived: list[float] = field(default_factory=list)
+    answered: list[float] = field(default_factory=list)
+    asked: Counter[tuple[str, bytes]] = field(default_factory=Counter)
+
+    @property
+    def again(self) -> int:
+        """Questions that had been asked before: lists without a total are read twice."""
+        return sum(times - 1 for times in self.asked.values())
+
+
 @dataclass(frozen=True)
 class Ask:
     """Serve this PSA with this latency."""
@@ -47,32 +62,35 @@ def serve(parent: Connection, folder: Path, size: Size, seed: int, limits: str) 
     """Serve what the parent asks for, one PSA at a time, until it sends None."""
     world = build_world(seed, size, datetime.now(UTC).date())
     while (ask := parent.recv()) is not None:
-        seen: list[tuple[float, float]] = []
         with running(
             world, psa=ask.psa, latency_ms=ask.latency_ms, has_vendors=False
         ) as simulation:
-            _watch(simulation.systems[ask.psa].app, seen)
-            parent.send(_configure(simulation, folder / ask.psa, ask.psa, limits))
+            seen = watch(simulation.systems[ask.psa].app, time.monotonic)
+            parent.send(configure(simulation, folder / ask.psa, ask.psa, limits))
             if parent.recv() is None:
                 return
-        parent.send(([arrived for arrived, _ in seen], [answered for _, answered in seen]))
+        parent.send(seen)
 
 
-def _watch(app: Simulator, seen: list[tuple[float, float]]) -> None:
+def watch(app: Simulator, clock: Callable[[], float]) -> Seen:
     """Note every call; the server asks the class for its way to be called, so that is wrapped."""
-    kind = type(app)
+    kind, seen = type(app), Seen()
     called: Callable[..., Any] = kind.__dict__.get("_unwatched", kind.__call__)
 
-    async def watched(self: Simulator, *message: Any) -> None:  # noqa: ANN401 - ASGI's
-        arrived = time.monotonic()
-        await called(self, *message)
-        seen.append((arrived, time.monotonic()))
+    async def watched(self: Simulator, scope: Any, *message: Any) -> None:  # noqa: ANN401 - ASGI's
+        arrived = clock()
+        await called(self, scope, *message)
+        seen.arrived.append(arrived)
+        seen.answered.append(clock())
+        if scope.get("method") == "GET":
+            seen.asked[scope["path"], scope["query_string"]] += 1
 
     setattr(kind, "_unwatched", called)  # noqa: B010 - of this process alone
     setattr(kind, "__call__", watched)  # noqa: B010
+    return seen
 
 
-def _configure(simulation: Simulation, folder: Path, psa: str, limits: str) -> Path:
+def configure(simulation: Simulation, folder: Path, psa: str, limits: str) -> Path:
     """Write the settings with the limit to keep; with the sheets' limits the server enforces it."""
     config = folder / "reconcile.toml"
     simulation.write_config(config)

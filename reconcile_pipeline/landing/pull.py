@@ -9,7 +9,7 @@ import asyncio
 import fcntl
 import logging
 import shutil
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -72,7 +72,7 @@ class Ending:
     is_asked: bool = False
 
 
-async def pull_all(pulls: Sequence[Pull]) -> AsyncIterator[Manifest]:
+async def pull_all(pulls: Sequence[Pull]) -> AsyncGenerator[Manifest]:
     """Pull all systems concurrently in one event loop; yields each manifest as it is ready.
 
     Raises:

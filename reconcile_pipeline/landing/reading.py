@@ -45,7 +45,7 @@ async def read_streams(
                 tasks.append(group.create_task(read(stream, needed), name=stream.name))
                 if stream.is_needed_later:
                     kept[stream.name] = tasks[-1]
-    except ExceptionGroup as errors:
+    except BaseExceptionGroup as errors:
         # The first is what went wrong; those after it were on the way, or waited for its list.
         raise errors.exceptions[0] from None
     return [task.result().result for task in tasks]

@@ -92,6 +92,18 @@ def simulated(world: World, psa: str) -> Simulation:
     return Simulation(world, systems, psa)
 
 
+@contextmanager
+def connected(simulation: Simulation, loop: JumpingLoop, dice: Random) -> Iterator[None]:
+    """Bring the calls of every client made meanwhile to the simulators, by the loop's clock."""
+    defaults = ApiClient.__init__.__kwdefaults__ or {}
+    before = dict(defaults)
+    defaults.update(transport=Network(simulation), now=loop.now, random=dice.random)
+    try:
+        yield
+    finally:
+        defaults.update(before)
+
+
 @dataclass
 class House:
     """The installation, its simulated systems, and its clock."""
@@ -171,15 +183,8 @@ class House:
     @contextmanager
     def connected(self) -> Iterator[None]:
         """Every client made meanwhile calls the simulators, and none waits for a real clock."""
-        defaults = ApiClient.__init__.__kwdefaults__ or {}
-        before = dict(defaults)
-        defaults.update(
-            transport=Network(self.simulation), now=self.loop.now, random=self.dice.random
-        )
-        try:
+        with connected(self.simulation, self.loop, self.dice):
             yield
-        finally:
-            defaults.update(before)
 
     @contextmanager
     def dying(self, points: dict[str, int], note: Callable[[str], None]) -> Iterator[None]:

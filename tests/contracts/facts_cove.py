@@ -24,6 +24,8 @@ FACTS = Facts(
     token_path="/jsonapi Login",
     reads_by_post=frozenset({PARTNERS, DEVICES}),
     refuses_keys_with=200,
+    # Login, partners, and one page of devices.
+    calls_in_turn=3,
     paged="devices",
     state=("partners", "State"),
     without={

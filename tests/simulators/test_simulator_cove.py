@@ -175,7 +175,7 @@ def test_the_months_maximum_is_what_the_world_had_at_most(
     server.log.clear()
     manifest = pulled(server, tmp_path, count="month_maximum", page_size=50)
     assert (manifest.state, manifest.reason) == ("complete", None)
-    assert [call.path for call in server.log][-1] == REPORT
+    assert [call.path for call in server.log].count(REPORT) == 1
     pages = len(msp.at[COVE].devices) // 50 + 1
     # All pages of devices but the last are read twice.
     assert manifest.calls == 3 + 2 * pages - 1 == len(server.log)

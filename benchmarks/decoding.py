@@ -76,7 +76,7 @@ def _parsers() -> dict[str, Parser]:
     return found
 
 
-def _made_strict(msgspec: Any) -> Parser:  # noqa: ANN401 - see `_module`
+def _made_strict(msgspec: Any) -> Parser:
     """The cheapest looks that add what is missing: numbers, depth, and keys that come twice.
 
     No key came twice if there are as many keys as places that look like one. Text inside a value
@@ -90,7 +90,7 @@ def _made_strict(msgspec: Any) -> Parser:  # noqa: ANN401 - see `_module`
 
     decoder = msgspec.json.Decoder(float_hook=decimal)
 
-    def strictly(body: bytes) -> Any:  # noqa: ANN401 - a JSON value
+    def strictly(body: bytes) -> Any:
         data = decoder.decode(body)
         if _LOOSE_KEY.search(body) or _count_keys(data) != body.count(b'":'):
             raise StrictJsonError("the same key twice in one object")
@@ -116,7 +116,7 @@ def _count_keys(data: object) -> int:
     return keys
 
 
-def _module(name: str) -> Any:  # noqa: ANN401 - none of ours, and maybe not there
+def _module(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:

@@ -77,7 +77,7 @@ def watch(app: Simulator, clock: Callable[[], float]) -> Seen:
     kind, seen = type(app), Seen()
     called: Callable[..., Any] = kind.__dict__.get("_unwatched", kind.__call__)
 
-    async def watched(self: Simulator, scope: Any, *message: Any) -> None:  # noqa: ANN401 - ASGI's
+    async def watched(self: Simulator, scope: Any, *message: Any) -> None:
         arrived = clock()
         await called(self, scope, *message)
         seen.arrived.append(arrived)

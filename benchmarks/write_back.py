@@ -206,7 +206,7 @@ def _decided(line: Line) -> Decided:
     )
 
 
-def _card_of(change: Any) -> Card:  # noqa: ANN401 - a change of the ledger
+def _card_of(change: Any) -> Card:
     return Card(
         period=PERIOD,
         card_id=f"card-{change.line_id}",

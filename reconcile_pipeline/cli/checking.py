@@ -63,6 +63,8 @@ async def _check_system(
         try:
             for stream in system.streams(account, today):
                 await _first_page(console, client, stream)
+            for topic, probe in system.probes.items():
+                console.print(f"  {GOOD} {topic}: {escape(await probe(account))}.")
         except PipelineError as error:
             if system.diagnose is None:
                 raise

@@ -33,7 +33,7 @@ from reconcile_pipeline.http.password_login import PasswordLogin
 from reconcile_pipeline.http.redaction import install_redaction, redact
 from reconcile_pipeline.http.strict_json import StrictJsonError
 from reconcile_pipeline.http.webhook import WebhookClient
-from reconcile_pipeline.http.writer import WritingClient
+from reconcile_pipeline.http.writer import WritingClient, as_json
 
 __all__ = [
     "AfterId",
@@ -65,6 +65,7 @@ __all__ = [
     "TokenAuth",
     "WebhookClient",
     "WritingClient",
+    "as_json",
     "in_order",
     "install_redaction",
     "json_body",

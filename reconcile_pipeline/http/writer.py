@@ -49,7 +49,7 @@ class WritingClient(ApiClient):
                 http.build_request(
                     change.method,
                     url,
-                    content=_as_json(change.body),
+                    content=as_json(change.body),
                     headers={"Content-Type": "application/json"},
                 )
             )
@@ -86,7 +86,8 @@ class WritingClient(ApiClient):
         return Reply(request, response.status_code, response.headers, text, data, fetched_at, url)
 
 
-def _as_json(body: Any) -> bytes:  # noqa: ANN401 - a JSON value
+def as_json(body: Any) -> bytes:  # noqa: ANN401 - a JSON value
+    """Write a parsed value as JSON again; a `Decimal` in it becomes a number."""
     return json.dumps(body, default=_number, ensure_ascii=False).encode()
 
 

@@ -3,7 +3,7 @@
 A system module declares; the landing room does the pulling. No Dagster, no disk, no SQL here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -155,5 +155,7 @@ class System:
     """The client that can change something; made by the write-back job and by nothing else."""
     tenant: Callable[[Account], str] | None = None
     """Names the tenant that changes would go to, for the person who switches writing on."""
+    probes: Mapping[str, Callable[[Account], Awaitable[str]]] = field(default_factory=dict)
+    """By topic: async, finds out for `reconcile check` what no document tells, in a sentence."""
     capabilities: Mapping[str, str] = field(default_factory=dict)
     """Plain sentences for `reconcile check`: what this system can and can't do for us."""

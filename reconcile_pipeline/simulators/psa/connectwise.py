@@ -14,6 +14,12 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from reconcile_pipeline.simulators.psa.connectwise_bundles import (
+    expect_type,
+    page_of,
+    part_of,
+    questions,
+)
 from reconcile_pipeline.simulators.psa.connectwise_lists import (
     Resource,
     filtered,
@@ -57,6 +63,10 @@ class ConnectWiseState(State):
     codebase: str = "v4_6_release"
     hidden_agreement_types: frozenset[int] = frozenset()
     """Types the security role hides: their agreements are simply not there."""
+    bundles_name_additions: str = "addition"
+    """What `/system/bundles` calls additions; not documented."""
+    largest_bundle: int = 1000
+    """How many questions one bundle may hold; not documented."""
 
 
 class ConnectWise(Simulator):
@@ -96,6 +106,7 @@ class ConnectWise(Simulator):
         self._serve(r"/finance/agreements/(?P<parent>\d+)/additions", additions)
         one = f"{API}/finance/agreements/(?P<parent>\\d+)/additions/(?P<record_id>\\d+)"
         self.route("PATCH", one, self._patch)
+        self.route("POST", f"{API}/system/bundles", self._bundle)
 
     @classmethod
     def keys(cls, tag: str) -> dict[str, str]:
@@ -224,6 +235,21 @@ class ConnectWise(Simulator):
         if lines is None:
             raise Refusal(HTTPStatus.NOT_FOUND, f"Agreement {agreement_id} was not found.")
         return lines
+
+    def _bundle(self, query: Query, codebase: str) -> Answer:  # noqa: ARG002
+        """Several questions in one call; each has its own success and status."""
+        asked = questions(query.body, self.psa.largest_bundle)
+        return self._reply({"results": [self._part(question) for question in asked]})
+
+    def _part(self, question: dict[str, Any]) -> dict[str, Any]:
+        try:
+            expect_type(question, self.psa.bundles_name_additions)
+            parent, page, size = page_of(question, LARGEST_PAGE_SIZE)
+            lines = self._additions(str(parent))
+        except Refusal as refusal:
+            return part_of(question, [], HTTPStatus(refusal.status), refusal.message)
+        chosen = sorted(lines, key=record_id_of)[(page - 1) * size : page * size]
+        return part_of(question, [self.view.addition(line) for line in chosen])
 
     def _patch(self, query: Query, codebase: str, parent: str, record_id: str) -> Answer:  # noqa: ARG002
         line = next((r for r in self._additions(parent) if r.id == int(record_id)), None)

@@ -19,6 +19,7 @@ from reconcile_pipeline.http import (
 from reconcile_pipeline.model import Role
 from reconcile_pipeline.systems.base import Account, Changes, Child, Record, Stream, System
 from reconcile_pipeline.systems.psa.connectwise_account import FIELDS, make_client, make_writer
+from reconcile_pipeline.systems.psa.connectwise_probe import probe
 from reconcile_pipeline.systems.psa.connectwise_refusals import PERMISSIONS, diagnose
 from reconcile_pipeline.systems.psa.connectwise_scope import (
     SCOPE_FIELDS,
@@ -184,9 +185,10 @@ CONNECTWISE = System(
     write_back=WRITE_BACK,
     writer=make_writer,
     tenant=tenant,
+    probes={"bundles": probe},
     capabilities={
         "lines": "Reads the additions of every agreement in scope: one call per agreement, as"
-        " ConnectWise offers no list across agreements.",
+        " ConnectWise offers no list across agreements, or with bundle_size several in one call.",
         "history": "Tells quantities of this moment only; past months can't be pulled.",
         "hidden_types": "Can't tell agreement types that the security role hides: they are"
         " missing without an error.",

@@ -4,11 +4,13 @@ No lists and no records here.
 """
 
 import re
-from typing import TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from reconcile_pipeline.http import ApiClient, BasicAuth, Limits, WritingClient
 from reconcile_pipeline.systems.base import Account, Field
+from reconcile_pipeline.systems.psa.connectwise_bundles import PATH as BUNDLES
+from reconcile_pipeline.systems.psa.connectwise_bundles import BundlingClient, size_of
 from reconcile_pipeline.systems.psa.connectwise_refusals import explain
 from reconcile_pipeline.systems.reading import unfit
 
@@ -65,6 +67,20 @@ FIELDS = (
         default="forward-only",
         example="forward-only",
     ),
+    Field(
+        "bundle_size",
+        "How many agreements' additions are asked for in one call; 0: one call each. Switch it on"
+        " when `reconcile check` says that your server's bundles give the same.",
+        kind="number",
+        default=0,
+        example="0",
+    ),
+    Field(
+        "bundle_resource_type",
+        "What your server's bundles call additions; not documented.",
+        default="addition",
+        example="addition",
+    ),
 )
 
 _VERSION = re.compile(r"[0-9]{4}\.[0-9]{1,2}")
@@ -72,40 +88,50 @@ _CODEBASE = re.compile(r"/?[A-Za-z0-9_.\-]+/?")
 _CLOUD_LOGIN = re.compile(r"(?:na|eu|au|aus|za)\.myconnectwise\.net")
 
 
-AnyClient = TypeVar("AnyClient", bound=ApiClient)
-
-
 def make_client(account: Account) -> ApiClient:
     """Build the client that reads; secrets are looked up here, no call is made."""
-    return _client(account, ApiClient)
+    size = size_of(account)
+    return make_bundling(account, size) if size else ApiClient(**_options(account))
+
+
+def make_bundling(account: Account, size: int) -> BundlingClient:
+    """Build the client that asks for the additions of `size` agreements together."""
+    return BundlingClient(
+        size=size,
+        resource_type=account.text("bundle_resource_type"),
+        version=account.text("api_version"),
+        # A bundle can change records too: ours hold questions only.
+        reads_by_post={BUNDLES},
+        **_options(account),
+    )
 
 
 def make_writer(account: Account) -> WritingClient:
     """Build the client that can also change a line."""
-    return _client(account, WritingClient)
+    return WritingClient(**_options(account))
 
 
-def _client(account: Account, kind: type[AnyClient]) -> AnyClient:
+def _options(account: Account) -> dict[str, Any]:
     public, private = account.secret("public_key"), account.secret("private_key")
     client_id = account.secret("client_id")
     user = f"{account.text('company_id')}+{public}"
     version = account.text("api_version")
     if not _VERSION.fullmatch(version):
         raise unfit(account, "api_version", "Write a year and a number, for example 2022.1.")
-    return kind(
-        system=account.name,
-        base_url=api_base(account),
-        auth=BasicAuth(user, private),
+    return {
+        "system": account.name,
+        "base_url": api_base(account),
+        "auth": BasicAuth(user, private),
         # No limit is published; four at once is what agreement scanners get along with.
-        limits=Limits(concurrency=4),
-        headers={
+        "limits": Limits(concurrency=4),
+        "headers": {
             "clientId": client_id,
             "Accept": f"application/vnd.connectwise.com+json; version={version}",
         },
         # The pair as well: encoded together it looks like none of its parts.
-        secrets=(public, private, client_id, f"{user}:{private}"),
-        explain=explain,
-    )
+        "secrets": (public, private, client_id, f"{user}:{private}"),
+        "explain": explain,
+    }
 
 
 def api_base(account: Account) -> str:

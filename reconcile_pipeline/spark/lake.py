@@ -159,7 +159,9 @@ class RemoteLake:
         return rows, self._session.read.parquet(self.path_of(part, rows)).toArrow().cast(schema)
 
     def _write(self, part: Part, rows: str, frame: Frame) -> None:
-        # Overwriting the part removes its older rows, too; `rows` becomes the folder's name.
-        named = frame.selectExpr("*", f"'{rows}' as rows")
-        named.write.mode("overwrite").partitionBy("rows").parquet(f"{self.root}/{part.place}")
+        # Spark alone can remove what the part held before, and only by overwriting it: with a file
+        # of no rows, since those that count get a folder of their own, even where they are none.
+        nothing = self._session.sql("select 0 as nothing where false")
+        nothing.write.mode("overwrite").parquet(f"{self.root}/{part.place}")
+        frame.write.parquet(self.path_of(part, rows))
         self._written.add((part, rows))

@@ -27,6 +27,13 @@ products as (
     inner join evidence on products.pull_id = evidence.pull_id
 ),
 
+-- Pax8 sells by term: its product without one never counts, also while no list shows it.
+sold_by_term as (
+    select distinct pulls.system
+    from core.pulls as pulls
+    where pulls.period = $period and pulls.kind = 'pax8'
+),
+
 mapped as (
     select
         mappings.system,
@@ -50,7 +57,8 @@ joined as (
         coalesce(listed.system, mapped.system) as system,
         coalesce(listed.service_id, mapped.item_id) as service_id,
         coalesce(listed.name, mapped.item_name) as service_name,
-        coalesce(listed.is_countable, true) as is_countable,
+        coalesce(listed.is_countable, sold_by_term.system is null or mapped.item_id like '%|%')
+            as is_countable,
         mapped.item_name as mapped_name,
         mapped.target_name as mapped_product_name,
         mapped.target_id as product_id,
@@ -69,6 +77,7 @@ joined as (
         end as state
     from listed
     full outer join mapped on listed.system = mapped.system and listed.service_id = mapped.item_id
+    left join sold_by_term on mapped.system = sold_by_term.system
     left join products on mapped.target_id = products.product_id
 )
 

@@ -113,6 +113,27 @@ def test_services_keep_leg_multiplier_and_countability(pair: Pair) -> None:
     assert groups == {("product", "p"), ("product", "q"), ("service", "s")}
 
 
+@pytest.mark.parametrize(
+    ("system", "service_id", "is_countable"),
+    [
+        ("pax8", "product|Monthly|none", True),
+        ("pax8", "product", False),
+        ("cove", "product", True),
+    ],
+    ids=["sold by term", "a twin without a term", "another vendor"],
+)
+def test_a_mapped_service_that_no_list_shows_counts_as_the_vendor_counts(
+    pair: Pair, system: str, service_id: str, *, is_countable: bool
+) -> None:
+    """What nobody uses any more is 0; a twin without a term stays unknown, listed or not."""
+    books = pair(None, None)
+    books.pull("cove")
+    books.map("service", service_id, "p", system=system)
+    build_map(books.connection, period=PERIOD, mappings=books.mappings)
+    (row,) = [row for row in books.rows("map.services") if row["service_id"] == service_id]
+    assert (row["state"], row["is_countable"]) == ("mapped", is_countable)
+
+
 def test_one_periods_mapping_leaves_the_others_alone(pair: Pair) -> None:
     """Building a month again replaces its rows only."""
     books = pair(5, 5)

@@ -12,7 +12,7 @@ from typing import Any
 from reconcile_pipeline.model import Finding
 from reconcile_pipeline.simulators.truth.usage import Usage
 from reconcile_pipeline.simulators.world.catalogue import plain
-from reconcile_pipeline.simulators.world.records import PAX8, World
+from reconcile_pipeline.simulators.world.records import PAX8, MappingRow, World
 
 Service = tuple[str, str]
 Group = tuple[set[int], set[Service]]
@@ -64,14 +64,21 @@ class Mapped:
             if any(row.state == "excluded" for row in rows):
                 self._exclude("service", key)
             elif rows:
-                self.edges.extend((key, int(row.target_id)) for row in rows)
-                self.legs[key] = rows[0].leg
+                self._link(rows)
                 if rows[0].leg != "usage":
                     self._exclude("service", key, f"leg_{rows[0].leg}")
             elif len(named) == 1 and not _is_bare(key):
                 self.edges.append((key, named[0]))
             elif key in used:
                 self.unmapped_services.append({"system": key[0], "service_id": key[1]})
+        # Somebody's word holds also while the vendor shows no unit of the service anywhere.
+        unlisted = by_hand.keys() - self._usage.services.keys()
+        self._link(row for key in sorted(unlisted) for row in by_hand[key] if row.state != "excluded")
+
+    def _link(self, rows: Iterable[MappingRow]) -> None:
+        for row in rows:
+            self.edges.append(((row.system, row.id), int(row.target_id)))
+            self.legs[row.system, row.id] = row.leg
 
     def _exclude(self, kind: str, key: Service, reason: str = "excluded_by_mapping") -> None:
         self.exclusions.append(

@@ -71,14 +71,15 @@ class Mapped:
                 self.edges.append((key, named[0]))
             elif key in used:
                 self.unmapped_services.append({"system": key[0], "service_id": key[1]})
+        unlisted = sorted(by_hand.keys() - self._usage.services.keys())
         # Somebody's word holds also while the vendor shows no unit of the service anywhere.
-        unlisted = by_hand.keys() - self._usage.services.keys()
-        self._link(row for key in sorted(unlisted) for row in by_hand[key] if row.state != "excluded")
+        rows = [row for key in unlisted for row in by_hand[key]]
+        self._link(row for row in rows if row.state != "excluded")
 
     def _link(self, rows: Iterable[MappingRow]) -> None:
         for row in rows:
             self.edges.append(((row.system, row.id), int(row.target_id)))
-            self.legs[row.system, row.id] = row.leg
+            self.legs.setdefault((row.system, row.id), row.leg)
 
     def _exclude(self, kind: str, key: Service, reason: str = "excluded_by_mapping") -> None:
         self.exclusions.append(

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+ENOUGH = 100
 Row = dict[str, Any]
 Tables = dict[str, list[str]]
 COUNT = "select count(*) as cards, count(distinct period) as periods from recon.cards"
@@ -27,7 +28,7 @@ def ledger_mappings(path: Path) -> Counter[tuple[Any, ...]]:
 
 @dataclass(frozen=True)
 class SecondRun:
-    """The same world run once more, and read by another process all the while."""
+    """The same world run again, and read by another process all the while."""
 
     msp: Any
     tables_before: Tables
@@ -53,13 +54,15 @@ def second_run(  # as many fixtures as there are sides to one run
     [wanted] = rows_of(published, COUNT)
     first_version = published.resolve()
     seen: list[Row] = []
-    wait = shared_reconcile.start("run", "--config", msp.config)
-    while shared_reconcile.running[-1].is_alive():
-        seen += rows_of(published, COUNT)
-        # Leaves the run some air: it shares two cores with this reader.
-        shared_reconcile.running[-1].join(0.01)
-    ended = wait()
-    assert ended.code == 0, ended.told
+    # One run may be over before a reader on a busy machine has looked a hundred times.
+    while len(seen) < ENOUGH:
+        wait = shared_reconcile.start("run", "--config", msp.config)
+        while shared_reconcile.running[-1].is_alive():
+            seen += rows_of(published, COUNT)
+            # Leaves the run some air: it shares two cores with this reader.
+            shared_reconcile.running[-1].join(0.01)
+        ended = wait()
+        assert ended.code == 0, ended.told
     return SecondRun(msp, tables, mapped, wanted, seen, first_version)
 
 
@@ -81,8 +84,8 @@ def test_mappings_are_recorded_once(second_run: SecondRun) -> None:
 
 @pytest.mark.fault(63)
 def test_readers_never_fail_during_a_run(second_run: SecondRun) -> None:
-    """While a run writes, another process opens the published file 100 times without an error."""
-    assert len(second_run.seen) >= 100
+    """While runs write, another process opens the published file 100 times without an error."""
+    assert len(second_run.seen) >= ENOUGH
     assert second_run.wanted["cards"] > 100
     assert all(row == second_run.wanted for row in second_run.seen)
 

@@ -160,8 +160,11 @@ class Month:
             found = published.cards()
         unread = {*self.systems} - self.evidence.keys()
         world = self.house.simulation.world
-        truths = [truth_of(each["cards"]) for each in self.snapshots.truths(world)]
+        expected = [*self.snapshots.truths(world)]
+        truths = [truth_of(each["cards"]) for each in expected]
         judge_cards(self.judgement, found, truths, unread)
+        for each in expected:
+            self.snapshots.remember(each)
 
     def _believe(self, pull_id: str, held: Held) -> None:
         self.snapshots.believe(held.system, held.before, held.after, held.counted)

@@ -1,14 +1,16 @@
 """Whole pulls, builds, decisions and write-backs under faults and kills, judged by the truth."""
 
 import secrets
+from pathlib import Path
 
 import pytest
 from nemesis.broken_pulling import BROKEN
 
-from reconcile_pipeline.nemesis.pulling import draw
+from reconcile_pipeline.nemesis.pulling import PullingGame, draw
 from reconcile_pipeline.nemesis.seeds import PULLED, play
 from reconcile_pipeline.nemesis.telling import NemesisError
 from reconcile_pipeline.simulators.registry import PSAS
+from reconcile_pipeline.simulators.world.records import PAX8, Subscription
 
 SHORT, LONG = 30, 100
 MOST_LEDGERS_TO_FIND = 4
@@ -26,6 +28,28 @@ def test_a_month_nobody_chose_keeps_every_promise() -> None:
     assert figures.count["pulls under faults"]
     assert figures.checked["I1"]
     assert figures.checked["I9"]
+
+
+def test_a_service_nobody_uses_any_more_counts_as_nothing(tmp_path: Path) -> None:
+    """Mapped once by its name and shown by no list since: 0, not unknown, and the oracle agrees."""
+    game = PullingGame(tmp_path, draw("kaseya_bms", 1, 0, 2))
+    world = game.house.simulation.world
+    by_hand = {row.id for row in world.mappings}
+    with game.house.connected():
+        game.step(game.begin)
+        by_name = {item for system, item, _ in game.month.snapshots.links if system == PAX8}
+        gone = min(by_name - by_hand)
+        world.subscriptions[:] = [each for each in world.subscriptions if service_of(each) != gone]
+        game.outside._changed(PAX8)
+        for act in (lambda: game.month.pull([PAX8]), game.month.publish):
+            game.loop.pass_time(60)
+            game.step(act)
+    game.close()
+
+
+def service_of(subscription: Subscription) -> str:
+    commitment = subscription.commitment_term or "none"
+    return f"{subscription.product_id}|{subscription.billing_term}|{commitment}"
 
 
 @pytest.mark.slow

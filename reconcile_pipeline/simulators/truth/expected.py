@@ -41,6 +41,7 @@ def judged(world: World, side: PsaTruth, vendors: Mapping[str, VendorTruth]) -> 
         "exclusions": [*side.exclusions, *usage.exclusions, *mapped.exclusions],
         "unmapped_accounts": mapped.unmapped_accounts,
         "unmapped_services": mapped.unmapped_services,
+        "service_links": [[*service, product] for service, product in mapped.edges],
         "planted": side.planted(),
         "calls": {side.system: side.calls()}
         | {name: vendor.calls(world) for name, vendor in vendors.items()},

@@ -16,13 +16,12 @@ import statistics
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 
-from benchmarks.landed import PERIOD, Landed, land
-from benchmarks.layers import Bench, Connection
+from benchmarks.landed import PERIOD, land
+from benchmarks.layers import Bench, Connection, build_core_of
 from reconcile_pipeline.spark.engine import SparkEngine
 from reconcile_pipeline.spark.frames import Session
 from reconcile_pipeline.spark.lake import LocalLake
@@ -30,10 +29,8 @@ from reconcile_pipeline.spark.session import open_session
 from reconcile_pipeline.warehouse.build import (
     RECON_ORDER,
     Fill,
-    build_core,
     build_map,
     build_recon,
-    create_tables,
 )
 
 COMPARED = ("map.accounts", "map.services", "map.service_groups", *RECON_ORDER)
@@ -97,7 +94,7 @@ def _measured(rows: int, options: argparse.Namespace, session: Session) -> Size:
     with tempfile.TemporaryDirectory(prefix="reconcile-engines-", dir=options.folder) as name:
         folder = Path(name)
         bench = Bench(land(folder / "landing", rows), folder, options.memory_limit)
-        size.core.append(bench.clock(bench.product, lambda c: _core(c, bench.landed)).wall)
+        size.core.append(bench.clock(bench.product, lambda c: build_core_of(c, bench.landed)).wall)
         for number in range(options.repeat):
             lake = folder / f"lake-{number}"
             turns: list[tuple[list[float], str, Fill | None]] = [
@@ -111,18 +108,6 @@ def _measured(rows: int, options: argparse.Namespace, session: Session) -> Size:
         size.landing_bytes = bench.landed.size / rows
         size.warehouse_bytes = (folder / "duckdb.duckdb").stat().st_size / rows
     return size
-
-
-def _core(connection: Connection, landed: Landed) -> None:
-    create_tables(connection)
-    build_core(
-        connection,
-        landing=landed.landing,
-        period=PERIOD,
-        attempts=landed.attempts,
-        evidence=landed.evidence,
-        stale_after=timedelta(hours=24),
-    )
 
 
 def _turn(bench: Bench, path: Path, fill: Fill | None) -> float:

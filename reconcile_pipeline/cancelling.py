@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from reconcile_pipeline.model import Category, PipelineError
 
@@ -28,8 +29,15 @@ def told_to_end(end: Callable[[], None]) -> Iterator[None]:
         return
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in ENDS}
+
+    def heard(_number: int, _frame: FrameType | None) -> None:
+        # Before anything the loop has heard of since: an answer that came later waits for it.
+        loop.call_soon_threadsafe(end)
+
     for number in ENDS:
-        loop.add_signal_handler(number, end)
+        # The loop's own handler, which would come two rounds late, is there to wake it only.
+        loop.add_signal_handler(number, lambda: None)
+        signal.signal(number, heard)
     try:
         yield
     finally:

@@ -5,13 +5,15 @@ the few best looked at closely: what speaks for each, what forbids to call it ce
 means that a person may accept it together with others.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
-from reconcile_pipeline.matching.close_look import Judged, judge
+from reconcile_pipeline.matching.close_look import SHORTEST_PREFIX, Judged, judge
 from reconcile_pipeline.matching.movement import moved_together
-from reconcile_pipeline.matching.names import Reading, readings
+from reconcile_pipeline.matching.names import Reading, plain, readings
 from reconcile_pipeline.matching.products import product_readings
 
 if TYPE_CHECKING:
@@ -86,12 +88,14 @@ def suggest(
     keys = [_keys(target) for target in targets]
     by_key = _by_key(keys)
     short = _acronyms(theirs) if profile.has_acronyms else {}
+    in_order = sorted((plain(target.name), place) for place, target in enumerate(targets))
     found = []
     for number, item in enumerate(items):
         mine = _keys(item)
         places = {*near[number], *(place for key in mine for place in by_key.get(key, ()))}
         for reading in own[number]:
             places |= short.get(reading.core.replace(" ", ""), set())
+        places |= _going_on(plain(item.name), in_order)
         looked_at = [
             _Look(place, targets[place], judge(own[number], theirs[place]), mine & keys[place])
             for place in sorted(places)
@@ -128,6 +132,17 @@ def _nearest(
                 place, score = place_of[column], float(row[column])
                 found[number][place] = max(score, found[number].get(place, 0.0))
     return [_worth_a_look(each) for each in found]
+
+
+def _going_on(text: str, in_order: Sequence[tuple[str, int]]) -> set[int]:
+    """The targets whose names begin with all of the item's, which a vendor may have cut off.
+
+    “Maple Accounting Se” may be a company (SE), or what is left of Maple Accounting Services.
+    """
+    if len(text) < SHORTEST_PREFIX:
+        return set()
+    after = islice(in_order, bisect_left(in_order, (text, -1)), None)
+    return {place for _name, place in takewhile(lambda each: each[0].startswith(text), after)}
 
 
 def _best(row: "np.ndarray[Any, Any]") -> list[int]:

@@ -81,6 +81,18 @@ def test_an_identical_name_that_only_one_has_is_first_and_certain() -> None:
     assert unsure / len(targets) <= 0.1
 
 
+def test_a_cut_off_word_is_no_legal_form_where_a_name_goes_on_with_it() -> None:
+    """“Maple Accounting Se” may be Maple Accounting Services: then nothing is certain."""
+    names = ["Maple Accounting", *(f"{first} Accounting" for first in DRIFT["FIRST"]["built"])]
+    item = Candidate("i", "Maple Accounting Se")
+    targets = [Candidate(name, name) for name in dict.fromkeys(names)]
+    (found,) = suggest([item], targets)
+    assert (found[0].target_id, found[0].is_certain) == ("Maple Accounting", True)
+    (found,) = suggest([item], [*targets, Candidate("cut", "Maple Accounting Services")])
+    assert not any(one.is_certain for one in found)
+    assert "cut" in [one.target_id for one in found]
+
+
 def test_a_shared_domain_counts_and_a_public_one_does_not() -> None:
     """acme.com on both sides speaks for a match of names that alone would not be certain."""
     targets = [

@@ -3,8 +3,10 @@
 What a write-back does then is in test_write_back_kills.py.
 """
 
+import asyncio
 import os
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from reconcile_pipeline.cancelling import told_to_end
 from reconcile_pipeline.landing.manifest import read_manifests
 
 SameNumbers = Callable[[Path], dict[str, list[str]]]
@@ -33,6 +36,26 @@ def cancel(msp: Any, command: Any, *, through_dagster: bool) -> None:
             [run] = instance.get_runs(limit=1)
             instance.report_run_canceling(run)
     os.kill(command.pid, signal.SIGTERM)
+
+
+@pytest.mark.fault(58)
+def test_a_wish_to_end_is_heard_before_an_answer_that_came_after_it() -> None:
+    """However busy the machine is: who was asked first begins nothing on account of the answer."""
+    ours, theirs = socket.socketpair()
+
+    async def heard() -> list[str]:
+        order: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.add_reader(ours, lambda: order.append("answer") or loop.remove_reader(ours))
+        with told_to_end(lambda: order.append("end")):
+            signal.raise_signal(signal.SIGTERM)
+            theirs.send(b"200 OK")
+            for _round in range(5):
+                await asyncio.sleep(0)
+        return order
+
+    with ours, theirs:
+        assert asyncio.run(heard()) == ["end", "answer"]
 
 
 @pytest.mark.slow

@@ -29,7 +29,11 @@ from reconcile_pipeline.warehouse.core_tables import CORE_TABLES
 
 AS_OF = date(2026, 11, 22)
 PERIOD = "2026-11"
-KINDS = ("connectwise", "autotask", "halopsa", "kaseya_bms", "pulseway")
+KINDS = (
+    *("connectwise", "autotask", "halopsa", "kaseya_bms"),
+    # The code of Kaseya BMS by another name.
+    pytest.param("pulseway", marks=pytest.mark.slow),
+)
 """Every kind that can be asked for changes."""
 FIRST_LIST = {
     "connectwise": "companies",

@@ -12,7 +12,10 @@ import pytest
 from reconcile_pipeline.model import PullMode
 from reconcile_pipeline.simulators.world import lookups
 
-KINDS = ("connectwise", "autotask", "halopsa", "kaseya_bms")
+KINDS = (
+    *("connectwise", "autotask", "halopsa"),
+    pytest.param("kaseya_bms", marks=pytest.mark.slow),
+)
 SEEDS = [3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 30))]
 STEPS = 7
 SKEWS = (timedelta(minutes=-10), timedelta(0), timedelta(minutes=10))

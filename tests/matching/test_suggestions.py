@@ -23,7 +23,9 @@ def looked_up(seed: int, setting: str, size: int = SIZE) -> tuple[Any, list[Any]
 
 
 @pytest.mark.parametrize("setting", ["built", "held out"])
-@pytest.mark.parametrize("seed", [1, 2, DRAWN], ids=["1", "2", "drawn"])
+@pytest.mark.parametrize(
+    "seed", [1, 2, pytest.param(DRAWN, marks=pytest.mark.slow)], ids=["1", "2", "drawn"]
+)
 def test_the_right_company_is_among_three_and_certain_is_right(seed: int, setting: str) -> None:
     """Recall among three is 0.97 and more; of all pairs called certain, not one is wrong."""
     made, found = looked_up(seed, setting)

@@ -50,6 +50,7 @@ def test_the_fixed_schedule_keeps_every_promise(kind: str) -> None:
     check_was_worth_it(run_schedule(FIXED, SHORT, kind))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PLAYED)
 @pytest.mark.fault(80, 81, 82, 84, 86, 87, 89)
 def test_a_schedule_nobody_chose_keeps_every_promise(kind: str) -> None:

@@ -21,6 +21,7 @@ def test_every_psa_is_in_the_game() -> None:
     assert set(PULLED) == set(PSAS)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(1, 2, 3, 5, 6, 9, 13, 17, 23, 30, 57)
 def test_a_month_nobody_chose_keeps_every_promise() -> None:
     """What is published is the truth of whole pulls, and says the same when it is made again."""

@@ -18,6 +18,7 @@ PERIOD = "2026-11"
 AS_OF = date(2026, 11, 22)
 
 
+@pytest.mark.slow
 def test_a_night_asks_for_changes_and_the_tables_say_so(open_msp: Any, tmp_path: Path) -> None:
     """By the settings alone; a forced one reads everything; vendors are read as ever."""
     msp = open_msp(tmp_path, 7, AS_OF)

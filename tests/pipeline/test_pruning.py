@@ -81,6 +81,7 @@ def test_a_closed_month_is_replayed_after_pruning(
     assert same_numbers(site.state.published) == before
 
 
+@pytest.mark.slow
 def test_a_month_counted_by_its_highest_day_keeps_its_days(
     twice: Any, reconcile: Any, same_numbers: Callable[[Path], Tables]
 ) -> None:

@@ -39,8 +39,10 @@ OTHERS = [
 """The other PSAs, each with three worlds, at night; by day each has its contract tests."""
 DRAWN = random.SystemRandom().randrange(10**6, 10**9)
 PARAMS = {"drawn": ("connectwise", DRAWN)}
+ON_CONNECTWISE = pytest.mark.tried_on("connectwise")
 BY_DAY = [
-    pytest.param(name, marks=pytest.mark.tried_on("connectwise")) for name in ("shared", "drawn")
+    pytest.param("shared", marks=ON_CONNECTWISE),
+    pytest.param("drawn", marks=[pytest.mark.slow, ON_CONNECTWISE]),
 ]
 PULLS = "select system, calls from core.pulls where period = $period"
 QUIET = {"match", "not_connected"}

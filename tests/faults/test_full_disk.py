@@ -20,7 +20,7 @@ from reconcile_pipeline.simulators.world.build import build_world
 PERIOD = "2026-11"
 BY_DAY = {100, 30_000}
 SIZES = [*(int(100 * 1.72**step) for step in range(20)), 3_000_000]
-"""From a hundred bytes to three megabytes, twenty steps; the warehouse has seven."""
+"""From a hundred bytes to three megabytes, twenty-one sizes; the warehouse has seven."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 
 

@@ -19,7 +19,7 @@ from reconcile_pipeline.refreshing import refresh_period
 from reconcile_pipeline.simulators.world.build import build_world
 
 PERIOD = "2026-11"
-PLACES, BY_DAY = 50, 4
+PLACES, BY_DAY = 50, 2
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 
 
@@ -38,7 +38,7 @@ def month() -> Iterator[Month]:
         house.loop.close()
 
 
-@pytest.mark.parametrize("step", ["map_step", "publish"])
+@pytest.mark.parametrize("step", ["map_step", pytest.param("publish", marks=pytest.mark.slow)])
 @pytest.mark.fault(57)
 def test_a_rebuild_that_died_is_begun_again(month: Month, step: str) -> None:
     """Ended in its middle or before it published: the month stays, and the next one is whole."""

@@ -76,8 +76,16 @@ def test_a_deleted_company_is_noticed_by_the_total(bench: Any) -> None:
 
 
 @pytest.mark.fault(53)
-@pytest.mark.parametrize("minutes", [-10, 10])
-@pytest.mark.parametrize("kind", ["connectwise", "halopsa"])
+@pytest.mark.parametrize(
+    ("kind", "minutes"),
+    [
+        *(("connectwise", -10), ("halopsa", 10)),
+        *(
+            pytest.param(kind, minutes, marks=pytest.mark.slow)
+            for kind, minutes in (("connectwise", 10), ("halopsa", -10))
+        ),
+    ],
+)
 def test_a_vendors_clock_may_go_wrong(open_bench: Any, kind: str, minutes: int) -> None:
     """Ten minutes ahead or behind, edits right after a pull are found by the next one.
 

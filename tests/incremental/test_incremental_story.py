@@ -13,8 +13,8 @@ from reconcile_pipeline.model import PullMode
 from reconcile_pipeline.simulators.world import lookups
 
 KINDS = (
-    *("connectwise", "autotask", "halopsa"),
-    pytest.param("kaseya_bms", marks=pytest.mark.slow),
+    *("connectwise", "autotask"),
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("halopsa", "kaseya_bms")),
 )
 SEEDS = [3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 30))]
 STEPS = 7

@@ -169,6 +169,7 @@ def test_vendor_never_pulled_beside_another(
     assert {card["finding"] for card in mixed} == {"incomplete_evidence"}
 
 
+@pytest.mark.slow
 def test_psa_never_pulled(good_run: Any, own_folder: Path, reconcile: Any) -> None:
     """Without any complete pull of the PSA nothing is published, and the reason is told."""
     msp = new_folder_of(good_run, own_folder)

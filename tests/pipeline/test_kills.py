@@ -96,6 +96,7 @@ def test_killed_in_its_first_run(
     assert same_numbers(msp.state.published) == same_numbers(good_run.msp.state.published)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(57)
 def test_real_process_killed_while_it_pulls(
     installed: Any, reconcile: Any, same_numbers: SameNumbers

@@ -57,11 +57,13 @@ def test_nothing_goes_without_a_policy(installed: Any) -> None:
         unused_pulls(site_of(load_settings(installed.config)), now=datetime.now(UTC) + YEAR)
 
 
+@pytest.mark.slow
 def test_an_open_month_keeps_every_page(twice: Any) -> None:
     """What it will rest on is not said before it is closed."""
     assert unused_pulls(with_policy(twice, 90), now=datetime.now(UTC) + YEAR) == []
 
 
+@pytest.mark.slow
 def test_a_closed_month_is_replayed_after_pruning(
     twice: Any, reconcile: Any, same_numbers: Callable[[Path], Tables]
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+pytestmark = pytest.mark.slow
 Row = dict[str, Any]
 TABLES = """
 [push]

@@ -210,6 +210,7 @@ def test_stale_decision_is_refused(
     assert rows_of(published, ITEMS) == []
 
 
+@pytest.mark.slow
 def test_changed_after_the_decision(
     installed: Any,
     own_folder: Path,

@@ -107,6 +107,7 @@ def test_rebuild_is_identical(
     assert not [call for server in servers for call in server.log]
 
 
+@pytest.mark.slow
 @pytest.mark.fault(23)
 def test_records_that_come_twice_count_once(
     installed: Any, reconcile: Any, same_numbers: Callable[[Path], Tables]

@@ -57,14 +57,14 @@ CLOSING = "reconcile_pipeline.closing"
 COMMITS = 1 + 3 * 3
 
 MOMENTS = {
-    "first commit": f"{COMMIT}:1:before",
     "first intent": f"{COMMIT}:2:after",
-    "middle": f"{COMMIT}:{COMMITS // 2}:before",
-    "last commit": f"{COMMIT}:{COMMITS}:after",
     "second answer": f"{SEND}:2:after",
-    "version without a link": f"{PUBLISH}:_point:1:before",
 }
 MORE_MOMENTS = {
+    "first commit": f"{COMMIT}:1:before",
+    "middle": f"{COMMIT}:{COMMITS // 2}:before",
+    "last commit": f"{COMMIT}:{COMMITS}:after",
+    "version without a link": f"{PUBLISH}:_point:1:before",
     "second commit": f"{COMMIT}:2:before",
     "first call": f"{SEND}:1:before",
     "first answer": f"{SEND}:1:after",
@@ -349,6 +349,7 @@ def test_two_people_at_once(
     assert_all_is_written(msp, decided, rows_of)
 
 
+@pytest.mark.slow
 def test_the_schedule_and_a_person_at_once(
     copies: Callable[[], Any], decided: Any, reconcile: Any, *, rows_of: RowsOf, period: str
 ) -> None:
@@ -375,6 +376,7 @@ def test_the_schedule_and_a_person_at_once(
     assert_all_is_written(msp, decided, rows_of)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(59)
 def test_an_orphan_keeps_the_lock(
     copies: Callable[[], Any], decided: Any, reconcile: Any, *, rows_of: RowsOf

@@ -283,6 +283,21 @@ untold as (
     where asked.excluded_reason = 'not_ready'
 ),
 
+pairs as (
+    select
+        line_sums.company_id,
+        line_sums.service_group_id
+    from line_sums
+
+    union
+
+    select
+        used.company_id,
+        used.service_group_id
+    from used
+    where used.records > 0
+),
+
 -- Which accounts and services a count rests on: mapping one of them otherwise is another question.
 account_prints as (
     select
@@ -291,6 +306,10 @@ account_prints as (
         array_to_string(list_sort(list(concat(accounts.system, '/', accounts.account_id))), ',') as print
     from accounts
     inner join feeding_systems on accounts.system = feeding_systems.system
+    inner join pairs
+        on
+            accounts.company_id = pairs.company_id
+            and feeding_systems.service_group_id = pairs.service_group_id
     group by accounts.company_id, feeding_systems.service_group_id
 ),
 
@@ -305,21 +324,6 @@ feed_prints as (
         ) as print
     from feeds
     group by feeds.service_group_id
-),
-
-pairs as (
-    select
-        line_sums.company_id,
-        line_sums.service_group_id
-    from line_sums
-
-    union
-
-    select
-        used.company_id,
-        used.service_group_id
-    from used
-    where used.records > 0
 ),
 
 -- What is known about the vendors' side of each pair.

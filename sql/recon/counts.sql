@@ -140,6 +140,33 @@ companies as (
     where accounts.is_listed
 ),
 
+-- Where a customer has a line, or any use: then every service of the group is told, with its 0.
+told as (
+    select
+        lines.company_id,
+        lines.service_group_id
+    from lines
+
+    union
+
+    select
+        latest.company_id,
+        feeds.service_group_id
+    from latest
+    inner join feeds on latest.system = feeds.system and latest.service_id = feeds.service_id
+    where latest.qty <> 0
+
+    union
+
+    select
+        highest.company_id,
+        feeds.service_group_id
+    from highest
+    inner join feeds on highest.system = feeds.system and highest.service_id = feeds.service_id
+    inner join companies on highest.company_id = companies.company_id and highest.system = companies.system
+    where feeds.count_from = 'monthly_maximum' and highest.qty <> 0
+),
+
 started as (
     select
         companies.company_id,
@@ -161,10 +188,11 @@ started as (
         case when feeds.count_from = 'monthly_maximum' then highest.qty end as qty_highest,
         case when feeds.count_from = 'monthly_maximum' then highest.as_of end as highest_at,
         cast(coalesce(left_out.records, 0) as decimal(18, 4)) as qty_excluded
-    from companies
-    inner join feeds on companies.system = feeds.system
+    from told
+    inner join feeds on told.service_group_id = feeds.service_group_id
+    inner join companies on told.company_id = companies.company_id and feeds.system = companies.system
     left join lines
-        on companies.company_id = lines.company_id and feeds.service_group_id = lines.service_group_id
+        on told.company_id = lines.company_id and told.service_group_id = lines.service_group_id
     left join latest
         on
             companies.company_id = latest.company_id
@@ -180,13 +208,6 @@ started as (
             companies.company_id = left_out.company_id
             and feeds.system = left_out.system
             and feeds.service_id = left_out.service_id
-    -- Where a customer has a line, or any use: then every service of the group is told, with its 0.
-    qualify max(case
-        when lines.company_id is not null then 1
-        when latest.qty <> 0 then 1
-        when feeds.count_from = 'monthly_maximum' and highest.qty <> 0 then 1
-        else 0
-    end) over (partition by companies.company_id, feeds.service_group_id) = 1
 ),
 
 counted as (

@@ -47,26 +47,31 @@ class Landed:
         return sum(path.stat().st_size for path in self.landing.rglob("*.parquet"))
 
 
-def land(landing: Path, rows: int) -> Landed:
-    """Write a period with `rows` vendor usage rows; the same bytes every time."""
+def land(landing: Path, rows: int, *, each: int = records.SUBSCRIPTIONS_PER_ACCOUNT) -> Landed:
+    """Write a period with `rows` usage rows, `each` an account; the same bytes every time."""
     fixed = {
         "company_statuses": records.STATUSES,
         "company_types": records.TYPES,
         "billing_cycles": records.CYCLES,
         "agreement_types": records.AGREEMENT_TYPES,
     }
-    accounts = records.accounts_for(rows)
+    accounts = records.accounts_for(rows, each)
     attempts = [
         _pull(
             landing,
             "connectwise",
             Role.PSA,
-            records.psa_shapes(rows),
+            records.psa_shapes(accounts),
             accounts=accounts,
             fixed=fixed,
         ),
         _pull(
-            landing, "pax8", Role.VENDOR, records.vendor_shapes(rows), accounts=accounts, fixed={}
+            landing,
+            "pax8",
+            Role.VENDOR,
+            records.vendor_shapes(rows, accounts),
+            accounts=accounts,
+            fixed={},
         ),
     ]
     return Landed(landing, attempts, current_evidence(attempts), _mappings(accounts))

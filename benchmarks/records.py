@@ -7,6 +7,7 @@ Everything follows from the record's number: two runs make the same bytes. No fi
 from dataclasses import dataclass
 
 SUBSCRIPTIONS_PER_ACCOUNT = 50
+"""Unless told otherwise. More of them are more rows to a card, never more cards of an account."""
 LINES_PER_AGREEMENT = 5
 PRODUCTS = 400
 EXTRA_PRODUCTS = 200
@@ -57,17 +58,16 @@ class Shape:
         return f"(i // {self.page_size}) % {self.left_out_every} <> {GONE}"
 
 
-def vendor_shapes(rows: int) -> list[Shape]:
-    """Pax8: `rows` subscriptions on rows / 50 accounts."""
+def vendor_shapes(rows: int, accounts: int) -> list[Shape]:
+    """Pax8: `rows` subscriptions, dealt out to the accounts in turn."""
     return [
-        Shape("companies", accounts_for(rows), 200, _ACCOUNT, "/companies", announces_total=True),
+        Shape("companies", accounts, 200, _ACCOUNT, "/companies", announces_total=True),
         Shape("subscriptions", rows, 200, _SUBSCRIPTION, "/subscriptions", announces_total=True),
     ]
 
 
-def psa_shapes(rows: int) -> list[Shape]:
+def psa_shapes(accounts: int) -> list[Shape]:
     """ConnectWise: a company and an agreement for each account, five lines on each agreement."""
-    accounts = accounts_for(rows)
     return [
         Shape("companies", accounts, 1000, _COMPANY, "/company/companies"),
         Shape("agreements", accounts, 1000, _AGREEMENT, "/finance/agreements"),
@@ -85,9 +85,9 @@ def psa_shapes(rows: int) -> list[Shape]:
     ]
 
 
-def accounts_for(rows: int) -> int:
+def accounts_for(rows: int, each: int = SUBSCRIPTIONS_PER_ACCOUNT) -> int:
     """How many accounts share the subscriptions."""
-    return max(1, rows // SUBSCRIPTIONS_PER_ACCOUNT)
+    return max(1, rows // each)
 
 
 def account_id(number: str) -> str:
@@ -104,7 +104,9 @@ def product_id(number: str) -> str:
 _OWNER = "((i * 7919) % n)"
 _TURN = "(i // n)"
 # Two subscriptions of an account share a product and differ in their term.
-VENDOR_PRODUCT = f"(({_OWNER} * 37 + ({_TURN} // 2) * 11) % {PRODUCTS})"
+VENDOR_PRODUCT = (
+    f"(({_OWNER} * 37 + ({_TURN} % {SUBSCRIPTIONS_PER_ACCOUNT} // 2) * 11) % {PRODUCTS})"
+)
 LINE_PRODUCT = f"""
     case i % {LINES_PER_AGREEMENT} when {LINES_PER_AGREEMENT - 1}
         then {EXTRA_PRODUCT} + (i // {LINES_PER_AGREEMENT}) % {EXTRA_PRODUCTS}

@@ -21,6 +21,8 @@ ROWS_TOGETHER = 30_720
 
 One customer's rows are found twice as quickly, and reading everything takes as long as before.
 """
+_QUIET = "set enable_progress_bar = false"
+"""DuckDB draws a bar after two seconds, also into log files, and into what is printed for people."""
 _DAMAGED = re.compile(r"[Cc]orrupt|checksum|deseriali|database has been invalidated")
 """What DuckDB says of bytes that are not what it wrote."""
 _HOLDER = re.compile(r"PID (\d+)")
@@ -39,6 +41,7 @@ def open_for_writing(
     connection = _connect(path, longest_wait, sleep)
     try:
         connection.execute("set timezone = 'UTC'")
+        connection.execute(_QUIET)
         yield connection
     except duckdb.Error as error:
         full = told_by_duckdb(error)
@@ -62,6 +65,7 @@ def open_for_reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         )
     connection = duckdb.connect(str(path.resolve()), read_only=True)
     try:
+        connection.execute(_QUIET)
         yield connection
     finally:
         connection.close()

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
@@ -39,6 +40,18 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
         if not process.stdin.closed:
             process.stdin.close()
         process.wait(10)
+
+
+@pytest.mark.parametrize("opened", [open_for_writing, open_for_reading])
+def test_a_long_query_draws_nothing(
+    path: Path, opened: Callable[[Path], AbstractContextManager[duckdb.DuckDBPyConnection]]
+) -> None:
+    """DuckDB's own progress bar would end up in log files and between the lines for people."""
+    path.parent.mkdir()
+    duckdb.connect(str(path)).close()
+    with opened(path) as connection:
+        shown = connection.execute("select current_setting('enable_progress_bar')").fetchall()
+    assert shown == [(False,)]
 
 
 @pytest.mark.fault(62)

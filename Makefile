@@ -52,6 +52,11 @@ faults: $(STAMP) ## Try every fault there is a test for, and write docs/faults.m
 long-run: $(STAMP) ## Two simulated years, every night and every month end; is anything growing?
 	@$(BIN)/python -m benchmarks.months
 
+.PHONY: benchmarks
+benchmarks: $(STAMP) ## Measure everything, for hours (QUICK=--quick: minutes), and write docs/benchmarks.md
+	@sh scripts/benchmarks.sh '$(VENV)' .benchmarks/packages
+	@PYTHONPATH=.benchmarks/packages $(BIN)/python -m benchmarks.report $(QUICK) $(ONLY)
+
 .PHONY: mutation
 mutation: $(STAMP) ## Put small mistakes into the code; write what no test noticed to docs/mutation.md
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/mutation/run.py $(AGAIN) $(ONLY)
@@ -91,7 +96,7 @@ renew: $(STAMP) ## Write anew what is generated and compared by tests: .env.exam
 setup: $(STAMP) ## Only make .venv and install the locked packages
 
 .PHONY: lock
-lock: ## Renew both locks from pyproject.toml (newer versions: UPGRADE=--upgrade)
+lock: ## Renew the three locks from pyproject.toml (newer versions: UPGRADE=--upgrade)
 	@test -x $(BIN)/uv || { echo "Run 'make setup' first: it brings the tool that writes the lock." >&2; exit 1; }
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-strip-extras --no-emit-index-url \
@@ -101,6 +106,9 @@ lock: ## Renew both locks from pyproject.toml (newer versions: UPGRADE=--upgrade
 	  | $(BIN)/uv pip compile - --constraint requirements.lock --universal --python-version 3.11 \
 	  --generate-hashes --no-strip-extras --no-emit-index-url \
 	  --custom-compile-command 'make lock' --quiet $(UPGRADE) -o requirements-spark.lock
+	@$(BIN)/uv pip compile --group benchmarks --constraint requirements.lock --universal \
+	  --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
+	  --custom-compile-command 'make lock' --quiet $(UPGRADE) -o requirements-benchmarks.lock
 
 .PHONY: clean
 clean: ## Remove .venv, caches and the demo's state; your own .reconcile stays

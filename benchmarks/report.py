@@ -115,6 +115,13 @@ SECTIONS = (
         "--cards 100000",
         "--cards 2000 --requests 10",
     ),
+    Section(
+        "entities",
+        "Two years of devices",
+        "benchmarks.entities",
+        "--rows 1e6,1e7,1e8",
+        "--rows 1e4,1e5",
+    ),
     Section("decoding", "Decoding pages", "benchmarks.decoding", "", "--repeat 1"),
 )
 

@@ -269,79 +269,78 @@ finished as (
             else rounded.qty_rounded
         end as qty_counted
     from rounded
-),
-
-written as (
-    select
-        finished.*,
-        regexp_replace(cast(finished.qty_latest as varchar), '\.?0+$', '') as latest_text,
-        regexp_replace(cast(finished.qty_base as varchar), '\.?0+$', '') as base_text,
-        regexp_replace(cast(finished.qty_excluded as varchar), '\.?0+$', '') as excluded_text,
-        regexp_replace(cast(finished.qty_kept as varchar), '\.?0+$', '') as kept_text,
-        regexp_replace(cast(finished.free_units as varchar), '\.?0+$', '') as free_text,
-        regexp_replace(cast(finished.qty_charged as varchar), '\.?0+$', '') as charged_text,
-        regexp_replace(cast(finished.blocks_of as varchar), '\.?0+$', '') as block_text,
-        regexp_replace(cast(finished.qty_blocks as varchar), '\.?0+$', '') as blocks_text,
-        regexp_replace(cast(finished.multiplier as varchar), '\.?0+$', '') as multiplier_text,
-        regexp_replace(cast(finished.qty_multiplied as varchar), '\.?0+$', '') as multiplied_text,
-        regexp_replace(cast(finished.qty_rounded as varchar), '\.?0+$', '') as rounded_text,
-        regexp_replace(cast(finished.minimum_units as varchar), '\.?0+$', '') as minimum_text,
-        regexp_replace(cast(finished.qty_counted as varchar), '\.?0+$', '') as counted_text
-    from finished
 )
 
 select
     $period as period,
-    written.company_id,
-    written.service_group_id,
-    written.system,
-    written.service_id,
-    written.service_name,
-    written.leg,
-    written.qty_latest,
-    written.qty_highest,
-    written.highest_at,
-    written.qty_excluded,
-    written.qty_counted,
+    finished.company_id,
+    finished.service_group_id,
+    finished.system,
+    finished.service_id,
+    finished.service_name,
+    finished.leg,
+    finished.qty_latest,
+    finished.qty_highest,
+    finished.highest_at,
+    finished.qty_excluded,
+    finished.qty_counted,
     concat(
-        written.base_text,
+        regexp_replace(cast(finished.qty_base as varchar), '\.?0+$', ''),
         case
-            when written.count_from <> 'monthly_maximum' then ''
-            when written.qty_highest >= written.qty_latest
-                then concat(' on ', cast(written.highest_at as date), ', the highest of the month')
+            when finished.count_from <> 'monthly_maximum' then ''
+            when finished.qty_highest >= finished.qty_latest
+                then concat(' on ', cast(finished.highest_at as date), ', the highest of the month')
             else ' now, the highest of the month'
         end,
         case
-            when written.has_exclusion
-                then concat('; - ', written.excluded_text, ' excluded = ', written.kept_text)
+            when finished.has_exclusion
+                then concat(
+                    '; - ', regexp_replace(cast(finished.qty_excluded as varchar), '\.?0+$', ''),
+                    ' excluded = ', regexp_replace(cast(finished.qty_kept as varchar), '\.?0+$', '')
+                )
             else ''
         end,
         case
-            when written.free_units > 0
-                then concat('; - ', written.free_text, ' free = ', written.charged_text)
+            when finished.free_units > 0
+                then concat(
+                    '; - ', regexp_replace(cast(finished.free_units as varchar), '\.?0+$', ''),
+                    ' free = ', regexp_replace(cast(finished.qty_charged as varchar), '\.?0+$', '')
+                )
             else ''
         end,
         case
-            when written.blocks_of is not null
-                then concat('; in blocks of ', written.block_text, ' = ', written.blocks_text)
+            when finished.blocks_of is not null
+                then concat(
+                    '; in blocks of ', regexp_replace(cast(finished.blocks_of as varchar), '\.?0+$', ''),
+                    ' = ', regexp_replace(cast(finished.qty_blocks as varchar), '\.?0+$', '')
+                )
             else ''
         end,
         case
-            when written.multiplier <> 1
-                then concat('; × ', written.multiplier_text, ' = ', written.multiplied_text)
+            when finished.multiplier <> 1
+                then concat(
+                    '; × ', regexp_replace(cast(finished.multiplier as varchar), '\.?0+$', ''),
+                    ' = ', regexp_replace(cast(finished.qty_multiplied as varchar), '\.?0+$', '')
+                )
             else ''
         end,
         case
-            when written.rounding is not null
-                then concat('; rounded ', written.rounding, ' = ', written.rounded_text)
+            when finished.rounding is not null
+                then concat(
+                    '; rounded ', finished.rounding,
+                    ' = ', regexp_replace(cast(finished.qty_rounded as varchar), '\.?0+$', '')
+                )
             else ''
         end,
         case
-            when written.minimum_units > 0
-                then concat('; at least ', written.minimum_text, ' = ', written.counted_text)
+            when finished.minimum_units > 0
+                then concat(
+                    '; at least ', regexp_replace(cast(finished.minimum_units as varchar), '\.?0+$', ''),
+                    ' = ', regexp_replace(cast(finished.qty_counted as varchar), '\.?0+$', '')
+                )
             else ''
         end
     ) as equation,
-    written.rule
-from written
+    finished.rule
+from finished
 order by company_id

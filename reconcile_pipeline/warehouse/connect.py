@@ -22,7 +22,7 @@ ROWS_TOGETHER = 30_720
 One customer's rows are found twice as quickly, and reading everything takes as long as before.
 """
 _QUIET = "set enable_progress_bar = false"
-"""DuckDB draws a bar after two seconds, also into log files, and into what is printed for people."""
+"""DuckDB draws a bar after two seconds, also into log files and into what people read."""
 _DAMAGED = re.compile(r"[Cc]orrupt|checksum|deseriali|database has been invalidated")
 """What DuckDB says of bytes that are not what it wrote."""
 _HOLDER = re.compile(r"PID (\d+)")

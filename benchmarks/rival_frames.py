@@ -4,7 +4,6 @@ Quantities are whole numbers in the made-up data: float sums are exact, and tota
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +39,11 @@ class Totals:
     """What every engine has to agree on."""
 
     cards: int
-    psa: Decimal
-    vendor: Decimal
+    psa: int
+    vendor: int
     differing: int
+    print: str = ""
+    """Of every card's text, where cards are made and not only sums compared."""
 
 
 def by_pandas(typed: Typed) -> Totals:
@@ -101,4 +102,4 @@ def _sides(typed: Typed) -> tuple[Frame, Frame]:
 
 
 def _totals(cards: int, psa: float, vendor: float, differing: int) -> Totals:
-    return Totals(cards, Decimal(int(psa)), Decimal(int(vendor)), differing)
+    return Totals(cards, int(psa), int(vendor), differing)

@@ -64,12 +64,15 @@ def _real(options: argparse.Namespace, folder: Path) -> Iterator[tuple[Ask, Pull
     try:
         for ask in _asks(options):
             ours.send(ask)
-            config: Path = ours.recv()
-            with context.Pool(1) as pool:
-                landing = folder / f"landing-{ask.psa}-{ask.latency_ms}"
-                pulled: Pulled = pool.apply(pull_once, (config, ask.psa, landing))
-            # The pull is over: what the server saw of it can be asked for.
-            ours.send("seen")
+            # Only the second pull is measured: a vendor's server has its data, and a simulator
+            # makes its lists when they are first asked for.
+            for name in ("unmeasured", "landing"):
+                config: Path = ours.recv()
+                landing = folder / f"{name}-{ask.psa}-{ask.latency_ms}"
+                with context.Pool(1) as pool:
+                    pulled: Pulled = pool.apply(pull_once, (config, ask.psa, landing))
+                # What the server saw of the last one follows.
+                ours.send("pulled")
             yield ask, pulled, ours.recv()
     finally:
         ours.send(None)

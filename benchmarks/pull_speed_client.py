@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reconcile_pipeline.http.paginate import Foreseeing
@@ -79,6 +80,8 @@ def pull_once(config: Path, name: str, landing: Path, clock: Clock = REAL) -> Pu
         async with aclosing(pull_all([pull])) as pulls:
             return await anext(pulls)
 
+    # With its first array pyarrow imports pandas, where it is installed: nothing of a pull.
+    pa.array([""])
     before = _mb_at_most()
     started = clock.seconds()
     manifest = clock.run(collect())

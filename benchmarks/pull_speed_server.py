@@ -59,13 +59,19 @@ class Ask:
 
 
 def serve(parent: Connection, folder: Path, size: Size, seed: int, limits: str) -> None:
-    """Serve what the parent asks for, one PSA at a time, until it sends None."""
+    """Serve what the parent asks for, one PSA at a time, until it sends None.
+
+    Each is served twice: at once and without limits, until its lists are made, and as was asked.
+    """
     world = build_world(seed, size, datetime.now(UTC).date())
     while (ask := parent.recv()) is not None:
-        with running(
-            world, psa=ask.psa, latency_ms=ask.latency_ms, has_vendors=False
-        ) as simulation:
-            seen = watch(simulation.systems[ask.psa].app, time.monotonic)
+        with running(world, psa=ask.psa, has_vendors=False) as simulation:
+            server = simulation.systems[ask.psa]
+            parent.send(configure(simulation, folder / ask.psa, ask.psa, "none"))
+            if parent.recv() is None:
+                return
+            server.state.latency_seconds = ask.latency_ms / 1000
+            seen = watch(server.app, time.monotonic)
             parent.send(configure(simulation, folder / ask.psa, ask.psa, limits))
             if parent.recv() is None:
                 return
@@ -98,8 +104,8 @@ def configure(simulation: Simulation, folder: Path, psa: str, limits: str) -> Pa
     state = simulation.systems[psa].state
     if limits == "sheets" and most is not None:
         state.throttle = Throttle(most, seconds, retry_after=None)
-    if isinstance(state, KaseyaState) and limits == "none":
-        state.calls_per_hour = 10**9
+    if isinstance(state, KaseyaState) and most is not None:
+        state.calls_per_hour = most if limits == "sheets" else 10**9
     if name := SETTINGS.get(psa):
         kept = most if limits == "sheets" else NEVER_REACHED
         text = re.sub(

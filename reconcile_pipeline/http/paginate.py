@@ -4,6 +4,7 @@ How a list continues is a paginator's business (`paginators`, `link_paginators`)
 add up to a complete list is the landing room's.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -14,6 +15,8 @@ from reconcile_pipeline.http.in_order import in_order
 from reconcile_pipeline.model import Category, PipelineError
 
 MAX_PAGES = 100_000
+ROUNDS_TO_THE_WIRE = 8
+"""Rounds of the event loop after which a call on an open connection has left: four, and some."""
 
 
 class Paginator(Protocol):
@@ -85,10 +88,11 @@ async def paginate(
 ) -> AsyncGenerator[Page]:
     """Yield every page of a list, in order.
 
-    With `at_once`, pages that the first one foretells are asked for together, so many at a time.
-    That changes when a page is asked for and not which pages count: page after page it is the
-    paginator that says which is next and whether there is one, and a page that it does not ask
-    for is thrown away. Close the generator if you stop early: calls may be under way.
+    With `at_once`, pages that the first one foretells are asked for together, so many at a time,
+    and other lists' next page while the current one is taken in. That changes when a page is asked
+    for and not which pages count: page after page it is the paginator that says which is next and
+    whether there is one, and a page that it does not ask for is thrown away. Close the generator
+    if you stop early: calls may be under way.
 
     Raises `ApiError`: shape when a page is not what `records` expects, incomplete when the list
     asks for one page twice or does not end within `max_pages`.
@@ -118,6 +122,8 @@ async def paginate(
                 expected = paginator.expected_pages(reply)
             except PipelineError as error:
                 raise _named(client.system, request, number, error) from error
+            if following is not None and following.identity not in seen and number < max_pages:
+                await foretold.set_out(following)
             yield Page(reply, rows, number, expected)
             upcoming = following
     finally:
@@ -131,6 +137,7 @@ class _Foretold:
         self._client = client
         self._at_once = at_once
         self._replies: AsyncGenerator[tuple[Request, Reply]] | None = None
+        self._next: asyncio.Future[Reply] | None = None
 
     def look(self, paginator: Paginator, request: Request, reply: Reply, count: int) -> None:
         """Begin to ask for what the first page foretells."""
@@ -138,8 +145,18 @@ class _Foretold:
             requests = paginator.following(request, reply, count)
             self._replies = in_order(self._client.get, requests, self._at_once)
 
+    async def set_out(self, request: Request) -> None:
+        """Ask for the page that comes next, if nothing was foretold, and let the call leave."""
+        if self._at_once > 1 and self._replies is None:
+            self._next = asyncio.ensure_future(self._client.get(request))
+            for _ in range(ROUNDS_TO_THE_WIRE):
+                await asyncio.sleep(0)
+
     async def get(self, request: Request) -> Reply:
         """Answer from the foretold pages as long as they come as foretold."""
+        if self._next is not None:
+            coming, self._next = self._next, None
+            return await coming
         if self._replies is not None:
             foretold = await anext(self._replies, None)
             if foretold is not None and foretold[0].identity == request.identity:
@@ -149,6 +166,9 @@ class _Foretold:
 
     async def close(self) -> None:
         """Call off what is under way."""
+        if self._next is not None:
+            self._next.cancel()
+            await asyncio.gather(self._next, return_exceptions=True)
         if self._replies is not None:
             await self._replies.aclose()
             self._replies = None

@@ -3,8 +3,9 @@
 Pure bookkeeping over parsed records; fetches nothing and writes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from reconcile_pipeline.model import Category, PipelineError
@@ -25,8 +26,7 @@ class ParentGoneError(Exception):
 
 def key_of(stream: Stream, record: Record) -> str:
     """Return what tells a record from all others of its list."""
-    paths = (stream.key, *stream.also_key)
-    return " ".join(str(_at(record, path)) for path in paths)
+    return _reader(stream.key, *stream.also_key)(record)
 
 
 class Tally:
@@ -35,6 +35,11 @@ class Tally:
     def __init__(self, stream: Stream, title: str) -> None:
         self._stream = stream
         self._title = title
+        self._key = _reader(stream.key, *stream.also_key)
+        self._wanted = [(path, _at(path)) for path in (stream.key, *stream.required)]
+        self._numbers = [(path, _at(path)) for path in stream.numbers]
+        named = stream.account if stream.account != PARENT else ""
+        self._account = _at(named) if named else None
         self._contents: dict[str, int] = {}
         self._accounts: set[str] = set()
         self.records = 0
@@ -64,12 +69,12 @@ class Tally:
             self.announced = announced
         for record in records:
             self._check_fields(record)
-            key = key_of(self._stream, record)
+            key = self._key(record)
             content = hash((parent_id, repr(record)))
             if self._contents.setdefault(key, content) != content:
                 raise ListChangedError(f"record {key} came twice with different contents")
-            if self._stream.account and self._stream.account != PARENT:
-                self._accounts.add(str(_at(record, self._stream.account)))
+            if self._account is not None:
+                self._accounts.add(str(self._account(record)))
         self.records += len(records)
 
     def add_parent(self, parent_id: str | None) -> None:
@@ -89,17 +94,16 @@ class Tally:
             )
 
     def _check_fields(self, record: Record) -> None:
-        for path in (self._stream.key, *self._stream.required):
-            if _at(record, path) is None:
+        for path, value_of in self._wanted:
+            if value_of(record) is None:
                 self._refuse(record, f"without {path}")
-        for path in self._stream.numbers:
-            value = _at(record, path)
-            if not _is_number(value):
+        for path, value_of in self._numbers:
+            if not _is_number(value_of(record)):
                 what = f"is not a number with up to 4 decimals, below {TOO_MANY_UNITS:,}"
                 self._refuse(record, f"whose {path} {what}")
 
     def _refuse(self, record: Record, what: str) -> None:
-        key = _at(record, self._stream.key)
+        key = _at(self._stream.key)(record)
         raise PipelineError(
             f"{self._title} sent a record of {self._stream.name} (id {key}) {what}.",
             next_step="Nothing of this pull is used. Look at the record in that system; if it is"
@@ -108,18 +112,43 @@ class Tally:
         )
 
 
-def _at(record: Record, path: str) -> Any:  # noqa: ANN401 - a JSON value
-    value: Any = record
-    for name in path.split("."):
-        if not isinstance(value, dict):
-            return None
-        value = value.get(name)
-    return value
+@cache
+def _reader(*paths: str) -> Callable[[Record], str]:
+    values = [_at(path) for path in paths]
+    if len(values) == 1:
+        [only] = values
+        return lambda record: str(only(record))
+    return lambda record: " ".join(str(value_of(record)) for value_of in values)
+
+
+@cache
+def _at(path: str) -> Callable[[Record], Any]:
+    """What finds the value at a path; made once, as there are millions of records."""
+    first, *rest = path.split(".")
+
+    def value_of(record: Record) -> Any:  # noqa: ANN401 - a JSON value
+        value: Any = record.get(first) if isinstance(record, dict) else None
+        for name in rest:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(name)
+        return value
+
+    return value_of
 
 
 def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) < TOO_MANY_UNITS
+    if not isinstance(value, Decimal):
         return False
-    number = Decimal(value)
-    exponent = number.normalize().as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -MOST_DECIMALS and abs(number) < TOO_MANY_UNITS
+    exponent = _exponent(value)
+    return isinstance(exponent, int) and exponent >= -MOST_DECIMALS and abs(value) < TOO_MANY_UNITS
+
+
+def _exponent(value: Decimal) -> int | str:
+    """Of infinities it is a letter. Zeros at the end are no decimals, but few numbers have them."""
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -MOST_DECIMALS:
+        return value.normalize().as_tuple().exponent
+    return exponent

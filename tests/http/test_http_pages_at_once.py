@@ -106,6 +106,38 @@ def test_pages_are_not_read_far_ahead_of_who_takes_them() -> None:
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_the_next_page_is_under_way_while_one_is_taken_in(at_once: int) -> None:
+    """Where nothing is foretold the next call has left before a page is handed on, if calls may."""
+    shelf = Shelf(9)
+
+    async def work() -> None:
+        pages = paginate(
+            shelf,
+            Request("/t"),
+            PageNumber(size=SIZE),
+            lambda data: data["content"],
+            at_once=at_once,
+        )
+        async with aclosing(pages):
+            # The first page's forecast is empty, and only looked for when the second one is due.
+            await anext(pages)
+            async for page in pages:
+                ahead = 1 if at_once > 1 and len(page.records) == SIZE else 0
+                assert shelf.waiting == ahead
+                assert len(shelf.asked) == page.number + ahead
+
+    asyncio.run(work())
+    assert shelf.asked == list(range(5))
+
+
+def test_whoever_stops_calls_off_the_page_that_is_under_way() -> None:
+    """A list left in the middle leaves no call behind."""
+    shelf = Shelf(20)
+    assert read(shelf, lambda: PageNumber(size=SIZE), most=3) == [0, 1, 2, 3, 4, 5]
+    assert (shelf.waiting, shelf.called_off) == (0, 1)
+
+
 @pytest.mark.parametrize("make", [numbered, by_offset])
 @pytest.mark.parametrize("change", [-4, -1, 3])
 @pytest.mark.parametrize("page", [1, 3, 6])
